@@ -1,0 +1,27 @@
+#pragma once
+// What a problem must offer. A problem is any object with these members; residual_problem() makes one from lambdas.
+
+#include <concepts>
+
+#include "types.hpp"
+
+namespace osculate {
+
+/// r: R^n -> R^m. `jacobian(x, r, J)` is called with r = residual(x). Exceptions pass through the solver.
+template <class P>
+concept LeastSquaresProblem =
+    requires(P& p, const Vector<typename P::Scalar>& x, Vector<typename P::Scalar>& r, typename P::Jacobian& j) {
+      p.residual(x, r);
+      p.jacobian(x, r, j);
+      { p.epsilon() } -> std::convertible_to<typename P::Scalar>;  // rounding of r, the type's eps as a rule
+    };
+
+/// f: R^n -> R with its gradient and Hessian (lower triangle).
+template <class P>
+concept TwiceDifferentiable = requires(P& p, const Vector<typename P::Scalar>& x, Vector<typename P::Scalar>& g,
+                                       Matrix<typename P::Scalar>& h) {
+  { p.value(x) } -> std::convertible_to<typename P::Scalar>;
+  p.derivatives(x, g, h);
+};
+
+}  // namespace osculate

@@ -1,0 +1,179 @@
+#pragma once
+// Jacobians by differences: forward (error about sqrt(eps)), central or one-sided three-point (eps^(2/3)), with steps
+// proportional to the parameters that stay within the bounds (Dennis & Schnabel 1983, section 5.4). Columns that share
+// no row of a known sparsity pattern are perturbed together (Curtis, Powell & Reid 1974).
+
+#include <cmath>
+#include <limits>
+#include <vector>
+
+#include "../types.hpp"
+
+namespace osculate {
+
+enum class Difference { two_point, three_point };
+
+template <class S>
+struct DifferenceOptions {
+  Difference method = Difference::two_point;
+  Vector<S> relative_step{};  ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3)
+  Vector<S> typical{};        ///< |x_j| to use where x_j = 0; empty: 1
+  Vector<S> lower{}, upper{};  ///< points evaluated stay inside; empty: unbounded
+  Mask skip{};                ///< columns left zero (fixed parameters); empty: none
+  S epsilon = std::numeric_limits<S>::epsilon();  ///< relative rounding of the function
+};
+
+/// One perturbation: column j at x_j + first, for three points also at x_j + second.
+template <class S>
+struct DifferenceStep {
+  S first = 0, second = 0;
+  bool one_sided = false;  ///< three points on one side: (4 f1 - f2 - 3 f0) / (2 h)
+};
+
+/// Steps of every variable at x, exact in the arithmetic: (x + h) - x = h.
+template <class S>
+std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& options, const Vector<S>& x) {
+  const bool three = options.method == Difference::three_point;
+  const S relative = three ? std::cbrt(options.epsilon) : std::sqrt(options.epsilon);
+  std::vector<DifferenceStep<S>> steps(static_cast<std::size_t>(x.size()));
+  for (Index j = 0; j < x.size(); ++j) {
+    DifferenceStep<S>& step = steps[static_cast<std::size_t>(j)];
+    S size = std::abs(x[j]);
+    if (size == 0) size = options.typical.size() ? options.typical[j] : S(1);
+    const S h = (options.relative_step.size() ? std::abs(options.relative_step[j]) : relative) * size;
+    const S room_up = options.upper.size() ? options.upper[j] - x[j] : std::numeric_limits<S>::infinity();
+    const S room_down = options.lower.size() ? x[j] - options.lower[j] : std::numeric_limits<S>::infinity();
+    const auto exact = [&](S d) {
+      const volatile S moved = x[j] + d;
+      return S(moved) - x[j];
+    };
+    const S outward = x[j] < 0 ? -h : h;  // away from zero: the relative step does not grow
+    if (!three) {
+      const S room = outward > 0 ? room_up : room_down, other = outward > 0 ? room_down : room_up;
+      if (h <= room)
+        step.first = exact(outward);
+      else if (h <= other)
+        step.first = exact(-outward);
+      else  // a narrow box: as far as it goes
+        step.first = room >= other ? exact(outward > 0 ? room : -room) : exact(outward > 0 ? -other : other);
+    } else if (h <= room_up && h <= room_down) {
+      step.first = exact(h), step.second = exact(-h);
+    } else {
+      step.one_sided = true;
+      const bool up = room_up >= room_down;
+      const S room = up ? room_up : room_down, reach = std::min(h, room / 2);
+      step.first = exact(up ? reach : -reach), step.second = exact(up ? 2 * reach : -2 * reach);
+    }
+  }
+  return steps;
+}
+
+/// The derivative from the residuals at both points of a step, written into `first`.
+template <class S, class Column>
+void difference_quotient(const DifferenceStep<S>& step, Difference method, const Vector<S>& r0, Column&& first,
+                         const Vector<S>& second) {
+  if (step.first == 0)
+    first.setZero();
+  else if (method == Difference::two_point)
+    first = (first - r0) / step.first;
+  else if (step.one_sided) {
+    // Lagrange through three points at 0, h1, h2; h2 need not be exactly 2 h1.
+    const S h1 = step.first, h2 = step.second;
+    first = (first - r0) * (h2 / (h1 * (h2 - h1))) - (second - r0) * (h1 / (h2 * (h2 - h1)));
+  } else {
+    const S h1 = step.first, h2 = -step.second;
+    first = ((first - r0) * (h2 / h1) + (r0 - second) * (h1 / h2)) / (h1 + h2);
+  }
+}
+
+/// Dense Jacobian at x with r0 = r(x). `evaluate(points, residuals)` fills the residuals of all columns of `points`.
+template <class S, class Evaluate>
+void difference_jacobian(Evaluate&& evaluate, const DifferenceOptions<S>& options, const Vector<S>& x,
+                         const Vector<S>& r0, Matrix<S>& jacobian) {
+  constexpr Index chunk = 64;  // points held at once
+  const Index n = x.size(), m = r0.size();
+  const bool three = options.method == Difference::three_point;
+  const auto steps = difference_steps(options, x);
+  jacobian.setZero(m, n);
+  std::vector<Index> columns;
+  Matrix<S> points, residuals;
+  Vector<S> first, second;
+  for (Index begin = 0; begin < n; begin += chunk) {
+    columns.clear();
+    for (Index j = begin; j < std::min(n, begin + chunk); ++j)
+      if (!(options.skip.size() && options.skip[j])) columns.push_back(j);
+    const Index count = static_cast<Index>(columns.size());
+    points.resize(n, three ? 2 * count : count);
+    points.colwise() = x;
+    for (Index c = 0; c < count; ++c) {
+      const Index j = columns[static_cast<std::size_t>(c)];
+      points(j, c) += steps[static_cast<std::size_t>(j)].first;
+      if (three) points(j, count + c) += steps[static_cast<std::size_t>(j)].second;
+    }
+    residuals.resize(m, points.cols());
+    evaluate(points, residuals);
+    for (Index c = 0; c < count; ++c) {
+      const Index j = columns[static_cast<std::size_t>(c)];
+      first = residuals.col(c);
+      if (three) second = residuals.col(count + c);
+      difference_quotient(steps[static_cast<std::size_t>(j)], options.method, r0, first, second);
+      jacobian.col(j) = first;
+    }
+  }
+}
+
+/// Groups of columns without a common row, greedily in the given order.
+template <class S>
+std::vector<std::vector<Index>> column_groups(const SparseMatrix<S>& pattern) {
+  std::vector<std::vector<Index>> groups;
+  std::vector<bool> grouped(static_cast<std::size_t>(pattern.cols()), false);
+  std::vector<Index> used(static_cast<std::size_t>(pattern.rows()), -1);
+  Index left = pattern.cols();
+  while (left > 0) {
+    const Index group = static_cast<Index>(groups.size());
+    groups.emplace_back();
+    for (Index j = 0; j < pattern.cols(); ++j) {
+      if (grouped[static_cast<std::size_t>(j)]) continue;
+      bool free = true;
+      for (typename SparseMatrix<S>::InnerIterator it(pattern, j); it && free; ++it)
+        free = used[static_cast<std::size_t>(it.row())] != group;
+      if (!free) continue;
+      for (typename SparseMatrix<S>::InnerIterator it(pattern, j); it; ++it)
+        used[static_cast<std::size_t>(it.row())] = group;
+      grouped[static_cast<std::size_t>(j)] = true;
+      groups.back().push_back(j);
+      --left;
+    }
+  }
+  return groups;
+}
+
+/// Sparse Jacobian with the pattern that `jacobian` has on entry, and the groups of its columns.
+template <class S, class Evaluate>
+void difference_jacobian(Evaluate&& evaluate, const DifferenceOptions<S>& options, const Vector<S>& x,
+                         const Vector<S>& r0, const std::vector<std::vector<Index>>& groups,
+                         SparseMatrix<S>& jacobian) {
+  const bool three = options.method == Difference::three_point;
+  const auto steps = difference_steps(options, x);
+  const auto skipped = [&](Index j) { return options.skip.size() && options.skip[j]; };
+  Matrix<S> points(x.size(), three ? 2 : 1), residuals(r0.size(), points.cols());
+  for (const auto& group : groups) {
+    points.colwise() = x;
+    for (const Index j : group) {
+      if (skipped(j)) continue;
+      points(j, 0) += steps[static_cast<std::size_t>(j)].first;
+      if (three) points(j, 1) += steps[static_cast<std::size_t>(j)].second;
+    }
+    evaluate(points, residuals);
+    for (const Index j : group)
+      for (typename SparseMatrix<S>::InnerIterator it(jacobian, j); it; ++it) {
+        const Index i = it.row();
+        Vector<S> first(1), at(1), second(1);
+        first[0] = residuals(i, 0), at[0] = r0[i], second[0] = three ? residuals(i, 1) : S(0);
+        difference_quotient(steps[static_cast<std::size_t>(j)], options.method, at, first, second);
+        it.valueRef() = skipped(j) ? S(0) : first[0];
+      }
+  }
+}
+
+}  // namespace osculate

@@ -1,0 +1,31 @@
+#pragma once
+// Newton's curvature: B is the Hessian itself (its lower triangle), which may be indefinite.
+
+#include "../quadratic.hpp"
+
+namespace osculate {
+
+template <class S>
+struct Hessian {
+  Vector<S> given_scale{};  ///< D; empty: the identity
+
+  /// Model at x; false when the gradient or the Hessian is not finite.
+  template <class Problem>
+  bool operator()(Problem& problem, const Vector<S>& x, HessianModel<S>& q) {
+    q.value = problem.last_value();
+    problem.derivatives(x, q.gradient, q.hessian);
+    q.value_noise = problem.epsilon() * std::abs(q.value);
+    if (q.scale.size() != x.size()) {
+      q.scale = given_scale.size() ? given_scale : Vector<S>(Vector<S>::Ones(x.size()));
+      // The length of the steepest-descent step to the model's minimum along -g; with no curvature, of a unit of x.
+      const Vector<S> direction = q.gradient.cwiseQuotient(q.scale.cwiseAbs2());
+      const S slope = q.gradient.dot(direction);
+      const S curvature = std::abs(direction.dot(q.hessian.template selfadjointView<Eigen::Lower>() * direction));
+      const S length = direction.cwiseProduct(q.scale).norm();
+      q.natural_radius = curvature > 0 && slope > 0 ? slope / curvature * length : S(1);
+    }
+    return q.gradient.allFinite() && q.hessian.template triangularView<Eigen::Lower>().toDenseMatrix().allFinite();
+  }
+};
+
+}  // namespace osculate

@@ -1,0 +1,105 @@
+#pragma once
+// Simple bounds l <= x <= u by an active set and a projected arc (Bertsekas, SIAM J. Control Optim. 20, 1982; Lin &
+// More, SIAM J. Optim. 9, 1999): a variable at a bound whose gradient points outward is fixed, the step of the others
+// is solved for, and what leaves the box is put on its bound. `Bounded` then solves again for the variables that are
+// still inside, so that the step is the model's minimizer on the face it ends on, not a mere projection.
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+
+#include "../quadratic.hpp"
+
+namespace osculate {
+
+template <class S>
+struct Bounds {
+  Vector<S> lower{};    ///< empty: -inf
+  Vector<S> upper{};    ///< empty: +inf
+  Mask fixed_always{};  ///< parameters that keep their start; empty: none
+
+  bool any() const { return lower.size() > 0; }
+
+  /// Sets q.fixed for the point x.
+  void activate(const Vector<S>& x, Quadratic<S>& q) const {
+    q.fixed = q.scale.array() == 0;
+    if (fixed_always.size()) q.fixed = q.fixed || fixed_always;
+    if (!any()) return;
+    q.fixed = q.fixed || (x.array() <= lower.array() && q.gradient.array() > 0) ||
+              (x.array() >= upper.array() && q.gradient.array() < 0);
+  }
+
+  /// candidate = P(x + scale * direction) and step = candidate - x. A component within rounding of its bound is put on
+  /// it.
+  void move(const Vector<S>& x, const Vector<S>& direction, S scale, Vector<S>& candidate, Vector<S>& step) const {
+    candidate = x + scale * direction;
+    if (any()) {
+      constexpr S snap = 4 * std::numeric_limits<S>::epsilon();
+      for (Index i = 0; i < x.size(); ++i) {
+        const S margin = snap * std::abs(x[i]);
+        if (direction[i] < 0 && candidate[i] <= lower[i] + margin) candidate[i] = lower[i];
+        if (direction[i] > 0 && candidate[i] >= upper[i] - margin) candidate[i] = upper[i];
+      }
+    }
+    step = candidate - x;
+  }
+};
+
+template <class S>
+void check(const Bounds<S>& bounds, const Vector<S>& x) {
+  const auto fail = [](Index i, const char* what) {
+    throw std::invalid_argument("parameter " + std::to_string(i) + " " + what);
+  };
+  if (bounds.fixed_always.size() && bounds.fixed_always.size() != x.size())
+    throw std::invalid_argument("fixed_always must have one flag a parameter");
+  if (!bounds.any() && !bounds.upper.size()) return;
+  if (bounds.lower.size() != x.size() || bounds.upper.size() != x.size())
+    throw std::invalid_argument("lower and upper must have one bound a parameter");
+  for (Index i = 0; i < x.size(); ++i) {
+    if (!(bounds.lower[i] <= bounds.upper[i])) fail(i, "has a lower bound above its upper bound");
+    if (!(x[i] >= bounds.lower[i] && x[i] <= bounds.upper[i])) fail(i, "starts outside its bounds");
+  }
+}
+
+/// A linear solve whose steps stay in the box. `Inner` can restrict its subproblem: `restrict(fixed, displacement)`
+/// holds the fixed variables at the given displacement.
+template <class S, class Inner>
+struct Bounded {
+  Inner inner;
+  const Bounds<S>& bounds;
+  Mask held{};
+  Vector<S> displacement{};
+
+  template <class Model>
+  void prepare(const Model& q) {
+    inner.prepare(q);
+  }
+
+  template <class Model>
+  bool solve(const Model& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
+    held = q.fixed;
+    displacement.setZero(x.size());
+    inner.restrict(q, held, displacement);
+    if (!inner.solve(q, x, trial, d)) return false;
+    if (!bounds.any()) return true;
+    // Every pass holds at least one variable more, so there are at most n.
+    for (bool again = true; again;) {
+      again = false;
+      for (Index i = 0; i < x.size(); ++i) {
+        if (held[i]) continue;
+        const S low = bounds.lower[i] - x[i], high = bounds.upper[i] - x[i];
+        if (d[i] >= low && d[i] <= high) continue;
+        displacement[i] = std::clamp(d[i], low, high);
+        held[i] = again = true;
+      }
+      if (!again) break;
+      inner.restrict(q, held, displacement);
+      if (!inner.solve(q, x, trial, d)) return false;
+    }
+    return true;
+  }
+};
+
+}  // namespace osculate

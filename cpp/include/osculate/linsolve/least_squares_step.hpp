@@ -1,0 +1,83 @@
+#pragma once
+// Which linear solve a least-squares method uses for which Jacobian.
+
+#include <stdexcept>
+
+#include "dense.hpp"
+#include "lsmr.hpp"
+#include "scaled_step.hpp"
+#include "sparse_cholesky.hpp"
+
+namespace osculate {
+
+struct LinearSolverOptions {
+  LinearSolver solver = LinearSolver::automatic;
+  double max_factor_bytes = 4e9;  ///< a larger sparse factor is not made: `automatic` takes LSMR instead
+  double tolerance = 0;           ///< of LSMR, see LsmrStep; 0: chosen from the gradient
+  Index max_iterations = 0;       ///< of LSMR; 0: its default
+  int threads = 1;
+};
+
+/// A factorization, or LSMR where that is asked for, where nothing else is possible (J is an operator) or where the
+/// factor would not fit.
+template <class S, class J>
+class LeastSquaresStep {
+  static constexpr bool dense = std::is_same_v<J, Matrix<S>>, sparse = std::is_same_v<J, SparseMatrix<S>>;
+  using Factor = std::conditional_t<dense, DenseFactor<S>, SparseCholeskyFactor<S>>;
+
+ public:
+  explicit LeastSquaresStep(const LinearSolverOptions& options) : options_(options) {
+    using enum LinearSolver;
+    const LinearSolver s = options.solver;
+    if (!sparse && s == sparse_cholesky) throw std::invalid_argument("sparse_cholesky needs a sparse Jacobian");
+    if (!dense && (s == cholesky || s == qr)) throw std::invalid_argument("cholesky and qr need a dense Jacobian");
+    lsmr_.tolerance = static_cast<S>(options.tolerance);
+    lsmr_.max_iterations = options.max_iterations;
+    if constexpr (dense) {
+      direct_.factor.solver = s;
+      direct_.factor.cholesky.threads = options.threads;
+    }
+    used_ = s != automatic ? s : dense ? automatic : sparse ? sparse_cholesky : lsmr;
+  }
+
+  LinearSolver used() const { return used_; }
+
+  void prepare(const GaussNewtonModel<S, J>& q) {
+    if constexpr (sparse)
+      if (options_.solver == LinearSolver::automatic && !counted_) {
+        const double most = options_.max_factor_bytes / factor_bytes<S>(1);
+        if (count_factor_nonzeros(q.jacobian, most) > most) used_ = LinearSolver::lsmr;
+        counted_ = true;
+      }
+    each([&](auto& step) { step.prepare(q); });
+  }
+  void restrict(const GaussNewtonModel<S, J>& q, const Mask& fixed, const Vector<S>& displacement) {
+    each([&](auto& step) { step.restrict(q, fixed, displacement); });
+  }
+  bool solve(const GaussNewtonModel<S, J>& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
+    bool solved = false;
+    each([&](auto& step) { solved = step.solve(q, x, trial, d); });
+    return solved;
+  }
+  /// See ScaledStep; LSMR cannot.
+  void solve_again(const Vector<S>& b, Vector<S>& d) {
+    if (used_ == LinearSolver::lsmr) throw std::invalid_argument("geodesic acceleration needs a factorization, not lsmr");
+    direct_.solve_again(b, d);
+  }
+
+ private:
+  template <class Call>
+  void each(Call&& call) {
+    if constexpr (dense || sparse) {
+      if (used_ != LinearSolver::lsmr) return call(direct_);
+    }
+    call(lsmr_);
+  }
+  LinearSolverOptions options_;
+  LinearSolver used_ = LinearSolver::automatic;
+  bool counted_ = false;
+  ScaledStep<S, Factor> direct_;
+  LsmrStep<S> lsmr_;
+};
+
+}  // namespace osculate

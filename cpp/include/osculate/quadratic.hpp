@@ -1,0 +1,79 @@
+#pragma once
+// The local model q(d) = f + g'd + d'Bd/2 that every method minimizes, with the metric D in which steps are measured
+// and the variables that may move. curvature/ fills it once per accepted point.
+
+#include <Eigen/Eigenvalues>
+#include <limits>
+
+#include "curvature/jacobian.hpp"
+#include "types.hpp"
+
+namespace osculate {
+
+template <class S>
+struct Quadratic {
+  using Scalar = S;
+  S value = 0;           ///< f
+  S value_noise = 0;     ///< estimated rounding error of f
+  S natural_radius = 0;  ///< a length in the metric D to fall back on where |D x| is zero
+  Vector<S> gradient;    ///< g
+  Vector<S> scale;       ///< D, the diagonal; zero where the model does not depend on the variable
+  Vector<S> gradient_scale;           ///< |J_j| |r|, what least squares measures g_j by; empty: g is measured as it is
+  bool residual_at_rounding = false;  ///< see Status::residual
+  Mask fixed;                         ///< variables that may not move from this point
+};
+
+/// B given as a matrix (its lower triangle).
+template <class S>
+struct HessianModel : Quadratic<S> {
+  Matrix<S> hessian;
+  Vector<S> product;  ///< work space: B s
+
+  S predicted_reduction(const Vector<S>& s) {
+    product.noalias() = hessian.template selfadjointView<Eigen::Lower>() * s;
+    return -this->gradient.dot(s) - s.dot(product) / 2;
+  }
+  /// Whether a vanishing gradient may mean a minimum: no curvature below -n eps |B| among the free variables.
+  bool may_be_minimum() const {
+    Matrix<S> free = hessian.template selfadjointView<Eigen::Lower>();
+    for (Index i = 0; i < free.cols(); ++i)
+      if (this->fixed[i]) free.row(i).setZero(), free.col(i).setZero();
+    const Vector<S> eigenvalues = Eigen::SelfAdjointEigenSolver<Matrix<S>>(free, Eigen::EigenvaluesOnly).eigenvalues();
+    const S rounding = std::numeric_limits<S>::epsilon() * static_cast<S>(free.cols());
+    return free.cols() == 0 || eigenvalues.minCoeff() >= -rounding * eigenvalues.cwiseAbs().maxCoeff();
+  }
+};
+
+/// B = J'J, kept as J and r with g = J'r. With a robust loss J and r are the corrected ones.
+template <class S, class J>
+struct GaussNewtonModel : Quadratic<S> {
+  using Jacobian = J;
+  J jacobian;
+  Vector<S> residual;
+  Vector<S> uncorrected;  ///< r before the correction; empty for the linear loss
+  Vector<S> row_weight;   ///< what the rows of J were multiplied by; empty for the linear loss
+  Vector<S> product;      ///< work space: J s
+
+  S predicted_reduction(const Vector<S>& s) {
+    multiply(jacobian, s, product);
+    return -this->gradient.dot(s) - product.squaredNorm() / 2;
+  }
+  bool may_be_minimum() const { return true; }  // J'J has no negative curvature
+};
+
+/// What a globalization asks of the linear solve for one trial.
+template <class S>
+struct Trial {
+  S damping = 0;  ///< lambda; with a finite radius: in, a guess; out, the value that was used
+  S scale = 1;    ///< the step is scale * d
+  S radius = std::numeric_limits<S>::infinity();  ///< bound on |D d|
+};
+
+enum class Verdict {
+  accept,   ///< move to x + s
+  rescale,  ///< try the same direction with trial.scale
+  resolve,  ///< ask the linear solve again with trial.damping or trial.radius
+  give_up,  ///< nothing shorter is worth trying
+};
+
+}  // namespace osculate

@@ -1,0 +1,111 @@
+#pragma once
+// The one loop. Every method is a choice of its four parts:
+//   curvature(problem, x, q)      what B is            once per accepted point
+//   linsolve.prepare(q), .solve   how d is found       prepare once per accepted point, solve once per trial
+//   globalize.start, .judge       what makes it safe   accept | rescale | resolve | give_up
+//   stop                          the only convergence tests
+// `bounds` keeps every iterate feasible and says which variables are fixed; without bounds it does nothing.
+
+#include "../globalize/bounds.hpp"
+#include "../quadratic.hpp"
+#include "../result.hpp"
+#include "../stop.hpp"
+
+namespace osculate {
+
+/// An observer that watches nothing. An observer returns false to stop the solve.
+struct NoObserver {
+  template <class S, class Model>
+  bool operator()(const Iteration<S>&, const Vector<S>&, const Model&) const {
+    return true;
+  }
+};
+
+/// Minimizes problem.value from x, which must be feasible. `q` ends as the model at the returned point.
+template <class S, class Problem, class Model, class Curvature, class LinearSolve, class Globalize,
+          class Observer = NoObserver>
+Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curvature, LinearSolve& linsolve,
+                        Globalize& globalize, const Bounds<S>& bounds, const Tolerances<S>& tolerances,
+                        Observer&& observe = {}) {
+  Stop<S> stop(tolerances);
+  Result<S> result;
+  Iteration<S> record;
+  Trial<S> trial;
+  Judged<S> judged;
+  Vector<S> direction, step, candidate;
+  Status status = Status::not_run;
+
+  const auto arrive = [&] {  // the model at x, and the tests that need nothing else
+    if (!std::isfinite(problem.value(x)) || !curvature(problem, x, q)) return Status::nonfinite;
+    bounds.activate(x, q);
+    return Status::not_run;
+  };
+  const auto note = [&] {
+    record.cost = q.value;
+    record.optimality = optimality(q);
+    record.evaluations = problem.evaluations();
+    result.trace.push_back(record);
+    result.optimality = record.optimality;
+    return observe(record, x, q) ? Status::not_run : Status::user_stop;
+  };
+
+  status = arrive();
+  if (status == Status::not_run) {
+    globalize.first(q, x);
+    status = note();
+  }
+  while (status == Status::not_run) {
+    status = stop.at_point(q, record.optimality);
+    if (status == Status::gradient && !q.may_be_minimum()) status = Status::not_run;  // a saddle or a maximum
+    if (status == Status::not_run) status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
+    if (status != Status::not_run) break;
+
+    linsolve.prepare(q);
+    trial = globalize.start(q);
+    Verdict verdict = Verdict::resolve;
+    S value = 0;
+    while (status == Status::not_run && verdict != Verdict::accept) {
+      if (verdict == Verdict::resolve && !linsolve.solve(q, x, trial, direction)) {
+        status = Status::singular;
+        break;
+      }
+      bounds.move(x, direction, trial.scale, candidate, step);
+      value = problem.value(candidate);
+      judged.predicted = q.predicted_reduction(step);
+      judged.actual = std::isfinite(value) ? q.value - value : -std::numeric_limits<S>::infinity();
+      judged.ratio = judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
+      judged.slope = q.gradient.dot(step);
+      judged.step = step.cwiseProduct(q.scale).norm();
+      verdict = globalize.judge(q, judged, trial);
+      judged.accepted = verdict == Verdict::accept;
+      status = stop.after_trial(q, judged, (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
+      if (judged.accepted || status != Status::not_run) break;
+      if (verdict == Verdict::give_up || step.isZero(0))
+        status = std::isfinite(value) ? Status::no_progress : Status::nonfinite;
+      else
+        status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
+    }
+    if (!judged.accepted || status == Status::singular) break;
+
+    x.swap(candidate);
+    ++result.iterations;
+    record.step = judged.step, record.ratio = judged.ratio;
+    record.radius = trial.radius, record.damping = trial.damping;
+    if (!curvature(problem, x, q)) {
+      status = Status::nonfinite;
+      break;
+    }
+    bounds.activate(x, q);
+    const Status seen = note();
+    if (status == Status::not_run) status = seen;
+  }
+  result.x = std::move(x);
+  result.cost = q.value;
+  result.gradient = q.gradient;
+  result.status = status;
+  result.evaluations = problem.evaluations();
+  result.derivatives = problem.derivative_evaluations();
+  return result;
+}
+
+}  // namespace osculate

@@ -1,0 +1,72 @@
+#pragma once
+// Newton's method with a dense Hessian: quadratic convergence near a minimum, a trust region (More-Sorensen) or a line
+// search (shifted Cholesky) far from it. A vanishing gradient counts as success only where the Hessian of the free
+// variables is not indefinite; a saddle is left along its negative curvature.
+
+#include "../concepts.hpp"
+#include "../curvature/hessian.hpp"
+#include "../globalize/line_search.hpp"
+#include "../globalize/trust_region.hpp"
+#include "../linsolve/more_sorensen.hpp"
+#include "loop.hpp"
+
+namespace osculate {
+
+enum class NewtonStrategy { trust_region, line_search };
+
+template <class S>
+struct NewtonOptions {
+  Tolerances<S> tolerances{.ftol = 0, .xtol = 0};  ///< gtol on the largest gradient element, as in SciPy
+  NewtonStrategy strategy = NewtonStrategy::trust_region;
+  S initial_radius = 1;  ///< in units of |D x0|, or of the first Cauchy step where x0 = 0
+  Vector<S> scale{};     ///< D; empty: the identity
+};
+
+/// The loop's view of a twice differentiable function.
+template <TwiceDifferentiable P>
+class ValueOfFunction {
+ public:
+  using S = typename P::Scalar;
+  explicit ValueOfFunction(P& problem) : problem_(problem) {}
+
+  S value(const Vector<S>& x) {
+    ++evaluations_;
+    return value_ = problem_.value(x);
+  }
+  void derivatives(const Vector<S>& x, Vector<S>& g, Matrix<S>& h) {
+    ++derivatives_;
+    problem_.derivatives(x, g, h);
+  }
+  S last_value() const { return value_; }
+  S epsilon() const { return std::numeric_limits<S>::epsilon(); }
+  Index evaluations() const { return evaluations_; }
+  Index derivative_evaluations() const { return derivatives_; }
+
+ private:
+  P& problem_;
+  S value_ = 0;
+  Index evaluations_ = 0, derivatives_ = 0;
+};
+
+/// Minimizes problem.value from x0 within the bounds.
+template <TwiceDifferentiable P, class S = typename P::Scalar, class Observer = NoObserver>
+Result<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {}, const Bounds<S>& bounds = {},
+                 Observer&& observe = {}) {
+  check(options.tolerances);
+  check(bounds, x0);
+  if (!(options.initial_radius > 0)) throw std::invalid_argument("initial_radius must be positive");
+  if (options.scale.size() && (options.scale.size() != x0.size() || !(options.scale.array() > 0).all()))
+    throw std::invalid_argument("scale must have one positive element a parameter");
+
+  ValueOfFunction<P> value(problem);
+  HessianModel<S> q;
+  Hessian<S> curvature{options.scale};
+  const auto run = [&](auto linsolve, auto globalize) {
+    return minimize_loop(value, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);
+  };
+  if (options.strategy == NewtonStrategy::line_search)
+    return run(Bounded<S, ShiftedCholesky<S>>{{}, bounds}, LineSearch<S>{});
+  return run(Bounded<S, MoreSorensen<S>>{{}, bounds}, TrustRegion<S>{options.initial_radius});
+}
+
+}  // namespace osculate

@@ -1,0 +1,103 @@
+#pragma once
+// The only convergence tests. Nothing here is absolute except Newton's gtol, which means what SciPy's means.
+
+#include <cmath>
+#include <limits>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+
+#include "quadratic.hpp"
+#include "status.hpp"
+
+namespace osculate {
+
+/// Defaults: 1e-8 in double, SciPy's; in float 1e-4 for gtol and 4 eps for the others.
+template <class S>
+struct Tolerances {
+  static constexpr bool is_float = std::is_same_v<S, float>;
+  S ftol = is_float ? 4 * std::numeric_limits<S>::epsilon() : S(1e-8);  ///< Status::cost; 0: no such test
+  S xtol = is_float ? 4 * std::numeric_limits<S>::epsilon() : S(1e-8);  ///< Status::step; 0: no such test
+  S gtol = is_float ? S(1e-4) : S(1e-8);                                ///< Status::gradient; 0: no such test
+  Index max_iterations = 0;   ///< accepted points; 0: no limit of its own
+  Index max_evaluations = 0;  ///< values of f; 0: 100 times the number of variables
+};
+
+template <class S>
+void check(const Tolerances<S>& t) {
+  const auto one = [](const char* name, S value) {
+    if (value != 0 && !(value >= std::numeric_limits<S>::epsilon()))
+      throw std::invalid_argument(std::string(name) + " must be 0 (no such test) or at least the machine epsilon " +
+                                  std::to_string(std::numeric_limits<S>::epsilon()) + ", got " +
+                                  std::to_string(value));
+  };
+  one("ftol", t.ftol), one("xtol", t.xtol), one("gtol", t.gtol);
+  if (t.max_iterations < 0) throw std::invalid_argument("max_iterations must be at least 0");
+  if (t.max_evaluations < 0) throw std::invalid_argument("max_evaluations must be at least 0");
+}
+
+/// max |g_i| / gradient_scale_i over the free variables: the cosine between column and residual in least squares
+/// (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free.
+template <class S>
+S optimality(const Quadratic<S>& q) {
+  S largest = 0;
+  for (Index i = 0; i < q.gradient.size(); ++i) {
+    if (q.fixed[i] || q.gradient[i] == 0) continue;
+    const S g = std::abs(q.gradient[i]);
+    largest = std::max(largest, q.gradient_scale.size() ? g / q.gradient_scale[i] : g);
+  }
+  return largest;
+}
+
+/// What is known of one judged trial.
+template <class S>
+struct Judged {
+  S predicted = 0;  ///< reduction of the model
+  S actual = 0;     ///< reduction of f, -inf when f is not finite there
+  S ratio = 0;      ///< actual / predicted
+  S slope = 0;      ///< g's, negative for a descent step
+  S step = 0;       ///< |D s|
+  bool accepted = false;
+};
+
+template <class S>
+class Stop {
+ public:
+  explicit Stop(const Tolerances<S>& tolerances) : t_(tolerances) {}
+
+  /// Tests at an accepted point. Status::not_run: go on.
+  Status at_point(const Quadratic<S>& q, S measure) const {
+    if (q.residual_at_rounding) return Status::residual;
+    if (t_.gtol > 0 && measure <= t_.gtol) return Status::gradient;
+    return Status::not_run;
+  }
+
+  /// Tests after a trial. `scaled_x` is |D x| at the better of the two points.
+  Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S scaled_x) {
+    if (j.accepted)
+      contradicted_ = false;
+    else if (j.predicted > measurable * q.value_noise)
+      contradicted_ = j.ratio >= -contradiction;
+    const bool small_cost = t_.ftol > 0 && std::abs(j.actual) <= t_.ftol * std::abs(q.value) &&
+                            j.predicted <= t_.ftol * std::abs(q.value) && j.ratio <= 2;
+    if (small_cost && !contradicted_) return Status::cost;
+    if (t_.xtol > 0 && j.step <= t_.xtol * scaled_x) return contradicted_ ? Status::no_progress : Status::step;
+    return Status::not_run;
+  }
+
+  Status at_limit(Index iterations, Index evaluations, Index variables) const {
+    const Index limit = t_.max_evaluations > 0 ? t_.max_evaluations : 100 * variables;
+    const bool out = evaluations >= limit || (t_.max_iterations > 0 && iterations >= t_.max_iterations);
+    return out ? Status::max_iterations : Status::not_run;
+  }
+
+ private:
+  // A rejected step whose predicted reduction stands out of the rounding error of f, and whose actual change is of
+  // the predicted size, contradicts the derivatives: short steps that keep doing so are no convergence. Where f
+  // changes by far more than predicted it is noise. Two orders of magnitude each way.
+  static constexpr S measurable = 100, contradiction = 100;
+  Tolerances<S> t_;
+  bool contradicted_ = false;
+};
+
+}  // namespace osculate

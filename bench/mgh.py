@@ -1,9 +1,9 @@
 """The More-Garbow-Hillstrom collection (ACM TOMS 7(1), 1981): starts x1, x10, x100 and where each may end.
 
-Sums of squares are the paper's, with more digits. Where the paper is silent they are what SciPy's `lm`, `trf`
-and `dogbox` (with and without scaling, tolerances of 2.3e-16) end in, gradients checked, and what MINPACK's
-own test driver is documented to print. The infima at infinity follow by hand; the comment beside each says how.
-A start that is zero is scaled as MINPACK does: 0, then 10 and 100 everywhere.
+Sums of squares are the paper's, with more digits. Where the paper is silent they are what SciPy's `lm`,
+`trf` and `dogbox` (with and without scaling, tolerances of 2.3e-16) end in, gradients checked, and what
+MINPACK's own test driver is documented to print. The infima at infinity follow by hand; the comment
+beside each says how. A start that is zero is scaled as MINPACK does: 0, then 10 and 100 everywhere.
 """
 
 from __future__ import annotations

@@ -115,7 +115,8 @@ template <class S>
 bool all_finite(const SparseMatrix<S>& j) {
   return j.coeffs().allFinite();
 }
-template <class S, JacobianOperator<S> J>
+template <class J>
+  requires(JacobianOperator<J, float> || JacobianOperator<J, double>)
 bool all_finite(const J&) {
   return true;  // seen in the products: a gradient that is not finite ends the solve
 }

@@ -1,0 +1,19 @@
+"""Second-order optimization: least squares with bounds, robust losses and uncertainties.
+
+`help(osculate.least_squares)` and `help(osculate.curve_fit)` are good starts.
+"""
+
+from . import _isa as _isa  # loads the compiled core that fits this CPU
+from ._curve_fit import curve_fit
+from ._least_squares import least_squares
+from ._result import LeastSquaresResult, OptimizeWarning, Status
+
+__all__ = ["LeastSquaresResult", "OptimizeWarning", "Status", "curve_fit", "least_squares"]
+
+
+def __getattr__(name: str) -> str:
+    if name == "__version__":
+        from importlib.metadata import version  # slow to import, seldom needed
+
+        return version("osculate")
+    raise AttributeError(f"module 'osculate' has no attribute {name!r}")

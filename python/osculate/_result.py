@@ -1,0 +1,229 @@
+"""Outcomes and results, shared by every solver."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from enum import IntEnum
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+
+FloatArray = NDArray[np.float64]
+
+
+class Status(IntEnum):
+    """How a solve ended: positive is converged, negative is not.
+
+    The formula of each value is documented in the C++ header ``osculate/status.hpp``; `sentence` gives cause and remedy.
+    """
+
+    gradient = 1
+    cost = 2
+    step = 3
+    residual = 5
+    max_iterations = -1
+    nonfinite = -2
+    singular = -3
+    no_progress = -4
+    user_stop = -5
+    not_run = -100
+
+    @property
+    def sentence(self) -> str:
+        """Cause and remedy in one sentence."""
+        return _core.sentence(int(self))
+
+    @property
+    def success(self) -> bool:
+        """Whether this outcome means convergence."""
+        return self > 0
+
+
+# The numbers that scipy.optimize.least_squares gives the same outcomes; below -2 they are ours.
+SCIPY_STATUS = {
+    Status.gradient: 1,
+    Status.residual: 1,
+    Status.cost: 2,
+    Status.step: 3,
+    Status.max_iterations: 0,
+    Status.user_stop: -2,
+    Status.nonfinite: -3,
+    Status.singular: -4,
+    Status.no_progress: -5,
+    Status.not_run: -100,
+}
+
+
+class Fields:
+    """Dictionary manners for a frozen dataclass: ``r["x"]``, ``r.get("x")``, ``"x" in r``, ``r.keys()``."""
+
+    __slots__ = ()
+
+    def keys(self) -> list[str]:
+        """Names of the public fields."""
+        return [f.name for f in fields(self) if not f.name.startswith("_")]  # type: ignore[arg-type]
+
+    def __getitem__(self, name: str) -> Any:
+        if name not in self.keys():
+            raise KeyError(name)
+        return getattr(self, name)
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Value of a field, or `default` where there is no such field."""
+        return getattr(self, name) if name in self.keys() else default
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.keys()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.keys())
+
+    def __len__(self) -> int:
+        return len(self.keys())
+
+    def values(self) -> list[Any]:
+        """Values of the public fields."""
+        return [getattr(self, name) for name in self.keys()]
+
+    def items(self) -> list[tuple[str, Any]]:
+        """Pairs of name and value."""
+        return [(name, getattr(self, name)) for name in self.keys()]
+
+    def __repr__(self) -> str:
+        width = max(map(len, self.keys()))
+        with np.printoptions(precision=6, threshold=8, edgeitems=3):
+            lines = [f"{name:>{width}}: {_indented(value, width + 2)}" for name, value in self.items()]
+        return "\n".join(lines)
+
+
+def _indented(value: object, width: int) -> str:
+    if isinstance(value, Status):
+        return f"{value.name} ({int(value)})"
+    if isinstance(value, np.ndarray) and value.dtype.names is not None:
+        return f"array of {value.size} rows with {', '.join(value.dtype.names)}"
+    return str(value).replace("\n", "\n" + " " * width)
+
+
+@dataclass(frozen=True, repr=False, eq=False)
+class LeastSquaresResult(Fields):
+    """What `least_squares` found: SciPy's fields and some more. Also a read-only mapping of its fields.
+
+    `x` is the best accepted point, also where the solve failed. Residuals are counted m, parameters n.
+    """
+
+    message: str
+    """Cause, and the remedy where there is something to mend."""
+    success: bool
+    """Whether a convergence test was met."""
+    status: int
+    """SciPy's number: 1 gtol, 2 ftol, 3 xtol, 0 evaluation limit, -2 callback; -3 not finite, -4 singular, -5 no progress."""
+    outcome: Status
+    """The same as a `Status`."""
+    x: FloatArray
+    """Parameters, shape (n,)."""
+    cost: float
+    """Half the sum of the losses, sum(rho(r^2)) / 2; without a loss half the sum of squares."""
+    fun: FloatArray
+    """Residuals at x, shape (m,)."""
+    jac: Any
+    """Jacobian at x, shape (m, n), dense, sparse or an operator as the callback gave it. With a robust loss its rows are
+    corrected, so that jac.T @ jac approximates the Hessian of the cost."""
+    grad: FloatArray
+    """Gradient of the cost, shape (n,)."""
+    optimality: float
+    """Largest cosine between a free column of the Jacobian and the residuals: what gtol is compared with."""
+    active_mask: NDArray[np.int64]
+    """-1 where x is at its lower bound, 1 at its upper bound, 0 elsewhere; shape (n,)."""
+    nfev: int
+    """Evaluations of the residuals at the start and at trial points, those for differences not counted."""
+    njev: int
+    """Jacobians, by callback or by differences."""
+    iterations: int
+    """Accepted steps."""
+    evaluations: int
+    """All calls of the function, those for differences and for geodesic acceleration included."""
+    trace: NDArray[np.void]
+    """Structured array, a row an iteration, the start first: cost, optimality, step, radius, damping, ratio, evaluations."""
+    linear_solver: str
+    """What solved the linear systems."""
+    _fixed: NDArray[np.bool_]
+
+    def covariance(self, *, absolute_sigma: bool = False) -> FloatArray:
+        """Covariance of the parameters by linearization, s^2 (J'J)^-1 over the free parameters.
+
+        Parameters
+        ----------
+        absolute_sigma : bool, default False
+            False: s^2 = 2 cost / (m - n_free), for residuals of equal but unknown standard deviation. True: s^2 = 1, for
+            residuals that were divided by their standard deviations.
+
+        Returns
+        -------
+        array, shape (n, n)
+            NaN in the rows and columns of parameters that are fixed, at a bound they are pushed against, or not identified
+            by the data; everywhere when m <= n_free and `absolute_sigma` is False.
+
+        Raises
+        ------
+        TypeError
+            The Jacobian is an operator, of which no inverse can be formed.
+        ValueError
+            A sparse Jacobian has more than 5000 columns, whose dense inverse is too large.
+        """
+        n = self.x.size
+        covariance = np.full((n, n), np.nan)
+        free = np.flatnonzero(~self._fixed)
+        jacobian = self._dense_jacobian(free)
+        if free.size == 0:
+            return covariance
+        norms = np.sqrt(np.einsum("ij,ij->j", jacobian, jacobian))
+        norms[norms == 0] = 1.0
+        _, s, vt = np.linalg.svd(jacobian / norms, full_matrices=True)
+        rank = int(np.count_nonzero(s > np.finfo(float).eps * max(jacobian.shape) * s[0])) if s.size else 0
+        # A parameter is identified when the null space of J does not touch it, to the rounding of the singular vectors.
+        identified = np.sum(vt[rank:] ** 2, axis=0) < np.finfo(float).eps
+        scaled = vt[:rank].T / s[:rank]
+        inverse = (scaled @ scaled.T) / np.outer(norms, norms)
+        if not absolute_sigma:
+            dof = self.fun.size - free.size
+            inverse = inverse * (2 * self.cost / dof if dof > 0 else np.nan)
+        inverse[~identified, :] = np.nan
+        inverse[:, ~identified] = np.nan
+        covariance[np.ix_(free, free)] = inverse
+        return covariance
+
+    @property
+    def stderr(self) -> FloatArray:
+        """Standard errors, the square roots of the diagonal of `covariance()`; shape (n,)."""
+        return np.sqrt(np.diagonal(self.covariance()))
+
+    def _dense_jacobian(self, columns: NDArray[np.intp]) -> FloatArray:
+        jacobian = self.jac
+        if isinstance(jacobian, np.ndarray):
+            return np.asarray(jacobian[:, columns], dtype=float)
+        if not hasattr(jacobian, "tocsc"):
+            raise TypeError("covariance needs the Jacobian as an array; it is known only by products here")
+        if columns.size > 5000:
+            raise ValueError(
+                f"covariance is a dense matrix, too large for {columns.size} parameters; "
+                "solve with result.jac for the parts you need"
+            )
+        normal = (jacobian.T @ jacobian).toarray()[np.ix_(columns, columns)]
+        # A square root of J'J serves as well as J, and is as small as the result.
+        values, vectors = np.linalg.eigh(normal)
+        return np.asarray(np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T)
+
+
+def optimize_warning() -> type[UserWarning]:
+    """SciPy's OptimizeWarning where SciPy is already imported, else our own of that name."""
+    module = sys.modules.get("scipy.optimize")
+    return getattr(module, "OptimizeWarning", OptimizeWarning)
+
+
+class OptimizeWarning(UserWarning):
+    """A result that needs care, as scipy.optimize.OptimizeWarning."""

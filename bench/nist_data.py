@@ -37,12 +37,17 @@ def _table(path: Path) -> dict[str, Array]:
     return dict(zip(rows[0], columns, strict=True))
 
 
-def problem(name: str) -> Problem:
-    path = DATA / f"{name}.dat"
-    header, table = _header(path), _table(path)
-    predictors = [table[column] for column in table if column != "y"]
+def table(name: str) -> tuple[Array, Array]:
+    """The predictors, a column each where there are several, and what the model fits."""
+    columns = _table(DATA / f"{name}.dat")
+    predictors = [columns[column] for column in columns if column != "y"]
     x = predictors[0] if len(predictors) == 1 else np.column_stack(predictors)
-    y = np.log(table["y"]) if name == "Nelson" else table["y"]
+    return x, np.log(columns["y"]) if name == "Nelson" else columns["y"]
+
+
+def problem(name: str) -> Problem:
+    header = _header(DATA / f"{name}.dat")
+    x, y = table(name)
     model, jacobian = nist.MODELS[name]
     starts = {"start1": _parameters(header["start 1"]), "start2": _parameters(header["start 2"])}
     ends = (End(float(header["residual sum of squares"])),)

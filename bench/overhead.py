@@ -91,8 +91,9 @@ def bent_path(n: int) -> Case:
 
 
 def solvers() -> dict[str, Callable[..., Any]]:
-    import osculate
     import scipy.optimize
+
+    import osculate
 
     def of(solve: Callable[..., Any], **options: Any) -> Callable[..., Any]:
         fixed = {**options, "ftol": TOLERANCE, "xtol": TOLERANCE, "gtol": TOLERANCE}

@@ -72,17 +72,30 @@ class Stop {
     return Status::not_run;
   }
 
-  /// Tests after a trial. `scaled_x` is |D x| at the better of the two points.
-  Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S scaled_x) {
+  /// Tests after a trial. `measure` is optimality(q) at x, `scaled_x` is |D x| at the better of the two points.
+  Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S measure, S scaled_x) {
     if (j.accepted)
       contradicted_ = false;
     else if (j.predicted > measurable * q.value_noise)
       contradicted_ = j.ratio >= -contradiction;
+    // A rejected step says nothing good about a point that is not stationary: go on shortening it.
+    if (!j.accepted && !stationary(q, measure)) return Status::not_run;
     const bool small_cost = t_.ftol > 0 && std::abs(j.actual) <= t_.ftol * std::abs(q.value) &&
                             j.predicted <= t_.ftol * std::abs(q.value) && j.ratio <= 2;
     if (small_cost && !contradicted_) return Status::cost;
     if (t_.xtol > 0 && j.step <= t_.xtol * scaled_x) return contradicted_ ? Status::no_progress : Status::step;
     return Status::not_run;
+  }
+
+  /// What after_trial said of an accepted step, in the light of the gradient at the new point. With a large residual
+  /// convergence is linear, and cost differences fall below ftol while weakly determined parameters still move (NIST's
+  /// ENSO stopped with three digits); short steps alone may come from a short radius.
+  Status confirm(Status status, const Quadratic<S>& q, S measure) const {
+    if (q.gradient_scale.size() == 0) return status;
+    if (status == Status::step && !stationary(q, measure)) return Status::not_run;
+    const S enough = std::max(std::pow(t_.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()));
+    if (status == Status::cost && measure > std::max(enough, noise_cosine(q))) return Status::not_run;
+    return status;
   }
 
   Status at_limit(Index iterations, Index evaluations, Index variables) const {
@@ -92,6 +105,16 @@ class Stop {
   }
 
  private:
+  /// The cosine c whose promise, a reduction by c^2 f, drowns in the rounding error of f.
+  static S noise_cosine(const Quadratic<S>& q) {
+    return q.value > 0 ? std::sqrt(measurable * q.value_noise / q.value) : std::numeric_limits<S>::infinity();
+  }
+  /// Whether the gradient allows to call the point converged at all: the reduction it promises is below 1e-4 of f,
+  /// which leaves room for functions that are as noisy as that, or below rounding.
+  static bool stationary(const Quadratic<S>& q, S measure) {
+    return q.gradient_scale.size() == 0 || measure <= std::max(S(1e-2), noise_cosine(q));
+  }
+
   // A rejected step whose predicted reduction stands out of the rounding error of f, and whose actual change is of
   // the predicted size, contradicts the derivatives: short steps that keep doing so are no convergence. Where f
   // changes by far more than predicted it is noise. Two orders of magnitude each way.

@@ -20,7 +20,6 @@ struct GaussNewton {
     problem.jacobian(x, q.jacobian);
     q.residual = problem.last_residual();
     q.value = problem.last_value();
-    if (!all_finite(q.jacobian)) return false;
     S residual_norm;
     if (loss.linear()) {
       column_norms(q.jacobian, norms);
@@ -39,7 +38,7 @@ struct GaussNewton {
     q.gradient_scale = norms * residual_norm;
     update_scale(x, q, residual_norm);
     estimate_rounding(x, q, problem.epsilon());
-    return q.gradient.allFinite();
+    return q.gradient.allFinite() && all_finite(q.jacobian);
   }
 
  private:

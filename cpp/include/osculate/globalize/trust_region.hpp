@@ -14,6 +14,9 @@ struct TrustRegion {
   S initial_radius = 1;  ///< first radius in units of |D x0|
   S radius = 0, damping = 0;
   bool moved = false;  ///< a step was accepted
+  int rejected = 0;    ///< trials in a row
+  /// The radius at least halves with every rejection: after 100 it is below any rounding error.
+  static constexpr int most_rejected = 100;
 
   void first(const Quadratic<S>& q, const Vector<S>& x) {
     const S length = x.cwiseProduct(q.scale).norm();
@@ -36,11 +39,12 @@ struct TrustRegion {
     }
     if (judged.ratio >= S(1e-4)) {
       moved = true;
+      rejected = 0;
       return Verdict::accept;  // trial keeps the radius the step was made with
     }
     trial.radius = radius;
     trial.damping = damping;
-    return radius > 0 && radius < before ? Verdict::resolve : Verdict::give_up;
+    return radius > 0 && radius < before && ++rejected < most_rejected ? Verdict::resolve : Verdict::give_up;
   }
 
  private:

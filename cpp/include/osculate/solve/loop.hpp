@@ -36,9 +36,9 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   Status status = Status::not_run;
 
   const auto arrive = [&] {  // the model at x, and the tests that need nothing else
-    if (!std::isfinite(problem.value(x)) || !curvature(problem, x, q)) return Status::nonfinite;
+    const bool finite_value = std::isfinite(problem.value(x)), finite_model = curvature(problem, x, q);
     bounds.activate(x, q);
-    return Status::not_run;
+    return finite_value && finite_model ? Status::not_run : Status::nonfinite;
   };
   const auto note = [&] {
     record.cost = q.value;
@@ -78,7 +78,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       judged.step = step.cwiseProduct(q.scale).norm();
       verdict = globalize.judge(q, judged, trial);
       judged.accepted = verdict == Verdict::accept;
-      status = stop.after_trial(q, judged, (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
+      status = stop.after_trial(q, judged, record.optimality, (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
       if (judged.accepted || status != Status::not_run) break;
       if (verdict == Verdict::give_up || step.isZero(0))
         status = std::isfinite(value) ? Status::no_progress : Status::nonfinite;
@@ -97,6 +97,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     }
     bounds.activate(x, q);
     const Status seen = note();
+    status = stop.confirm(status, q, record.optimality);
     if (status == Status::not_run) status = seen;
   }
   result.x = std::move(x);

@@ -45,11 +45,12 @@ def _accepted(problem: Problem, x0: np.ndarray, **options: Any) -> np.ndarray:
     return np.array([*points, result.x])
 
 
-@pytest.mark.parametrize("damping", ["more", "nielsen"])
+@pytest.mark.parametrize("linear_solver", ["cholesky", "qr"])
 @pytest.mark.parametrize("name", ZERO_RESIDUAL)
-def test_convergence_is_quadratic_at_zero_residual(name: str, damping: str) -> None:
+def test_convergence_is_quadratic_at_zero_residual(name: str, linear_solver: str) -> None:
+    # More's rule alone: Nielsen's lambda falls by a third a step, which is superlinear but not quadratic
     problem = MGH[name]
-    points = _accepted(problem, problem.starts["x1"], damping=damping)
+    points = _accepted(problem, problem.starts["x1"], linear_solver=linear_solver)
     solution = points[-1]
     scale = np.linalg.norm(problem.jacobian(solution), axis=0)
     errors = np.linalg.norm(scale * (points - solution), axis=1)

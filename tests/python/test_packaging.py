@@ -48,11 +48,7 @@ def test_version_is_the_same_everywhere():
 
 
 def test_entry_points_are_the_command_and_the_cmake_root():
-    points = {
-        point.group: point.value
-        for point in metadata.entry_points()
-        if point.dist and point.dist.name == "osculate"
-    }
+    points = {point.group: point.value for point in metadata.distribution("osculate").entry_points}
     assert points == {"console_scripts": "osculate.cli:main", "cmake.root": "osculate"}
 
 

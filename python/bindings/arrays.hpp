@@ -1,9 +1,9 @@
 #pragma once
 // NumPy arrays in and out. Every refusal names the function, what was expected and what came.
 
-#include <osculate/types.hpp>
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
+#include <osculate/types.hpp>
 
 #include <algorithm>
 #include <complex>
@@ -22,18 +22,22 @@ inline py::array_t<double> to_numpy(const Vector<double>& v) {
 /// Row-major, as NumPy users expect.
 inline py::array_t<double> to_numpy(const Matrix<double>& a) {
   py::array_t<double> out({a.rows(), a.cols()});
-  Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(out.mutable_data(), a.rows(),
-                                                                                     a.cols()) = a;
+  Eigen::Map<Eigen::Matrix<double, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>>(out.mutable_data(),
+                                                                                     a.rows(), a.cols()) = a;
   return out;
 }
 
 inline std::string shape_of(const py::array& a) { return py::str(a.attr("shape")).cast<std::string>(); }
-inline std::string type_of(const py::handle& object) { return py::type::of(object).attr("__name__").cast<std::string>(); }
+inline std::string type_of(const py::handle& object) {
+  return object.is_none() ? "None" : py::type::of(object).attr("__name__").cast<std::string>();
+}
 
 /// `object` as an array of doubles of any shape; `what` begins the message of a refusal.
-inline py::array_t<double, py::array::forcecast> as_doubles(const py::handle& object, const std::string& what) {
+inline py::array_t<double, py::array::forcecast> as_doubles(const py::handle& object,
+                                                            const std::string& what) {
   using Array = py::array_t<double, py::array::forcecast>;
   if (py::isinstance<py::array_t<double>>(object)) return py::reinterpret_borrow<Array>(object);
+  if (object.is_none()) throw py::type_error(what + " must return an array of numbers, got None");
   try {
     const py::array any = py::array(py::reinterpret_borrow<py::object>(object));
     const char kind = any.dtype().kind();
@@ -43,7 +47,8 @@ inline py::array_t<double, py::array::forcecast> as_doubles(const py::handle& ob
                            py::str(any.dtype()).cast<std::string>());
     return Array(any);
   } catch (py::error_already_set& error) {
-    py::raise_from(error, PyExc_TypeError, (what + " must return an array of numbers, got " + type_of(object)).c_str());
+    py::raise_from(error, PyExc_TypeError,
+                   (what + " must return an array of numbers, got " + type_of(object)).c_str());
     throw py::error_already_set();
   }
 }
@@ -61,12 +66,13 @@ inline void to_vector(const py::handle& object, const std::string& what, Vector<
 }
 
 /// An m x n matrix; a 1-D array counts as one row where m = 1, as one column where n = 1.
-inline void to_matrix(const py::handle& object, const std::string& what, Index m, Index n, Matrix<double>& out) {
+inline void to_matrix(const py::handle& object, const std::string& what, Index m, Index n,
+                      Matrix<double>& out, const char* axes = "residuals by parameters") {
   const auto a = as_doubles(object, what);
   py::ssize_t row_stride = 0, column_stride = 0;
   const auto refuse = [&] {
-    throw py::value_error(what + " must return an array of shape (" + std::to_string(m) + ", " + std::to_string(n) +
-                          "), residuals by parameters, got " + shape_of(a));
+    throw py::value_error(what + " must return an array of shape (" + std::to_string(m) + ", " +
+                          std::to_string(n) + "), " + axes + ", got " + shape_of(a));
   };
   if (a.ndim() == 2) {
     if (a.shape(0) != m || a.shape(1) != n) refuse();

@@ -1,6 +1,6 @@
 #pragma once
-// A Python function of residuals as the core's least-squares problem, with its Jacobian as a function, fused with the
-// residuals, or by differences; dense, sparse, or as products.
+// A Python function of residuals as the core's least-squares problem, with its Jacobian as a function, fused
+// with the residuals, or by differences; dense, sparse, or as products.
 
 #include <osculate/curvature/finite_difference.hpp>
 #include <osculate/curvature/jacobian.hpp>
@@ -37,7 +37,9 @@ struct PythonOperator {
   void multiply_transposed(const Vector<double>& u, Vector<double>& out) const {
     product(rmatvec, weights.size() ? Vector<double>(u.cwiseProduct(weights)) : u, name + "rmatvec", n, out);
   }
-  void scale_rows(const Vector<double>& w) { weights = weights.size() ? Vector<double>(weights.cwiseProduct(w)) : w; }
+  void scale_rows(const Vector<double>& w) {
+    weights = weights.size() ? Vector<double>(weights.cwiseProduct(w)) : w;
+  }
 
  private:
   void product(const py::object& function, const Vector<double>& v, const std::string& what, Index size,
@@ -123,17 +125,21 @@ class PythonResiduals {
     py::list list;
     for (Index k = 0; k < points.cols(); ++k) list.append(to_numpy(Vector<double>(points.col(k))));
     Index k = 0;
-    for (const py::handle& value : py::iter(workers(fun, list))) {
+    const py::object results = workers(fun, list);
+    if (!py::isinstance<py::iterable>(results))
+      throw py::type_error(workers_name() + "(fun, points) must return one result a point, got " +
+                           type_of(results));
+    for (const py::handle& value : py::iter(results)) {
       if (k < points.cols()) read(value, r), residuals.col(k) = r;
       ++k;
     }
     if (k != points.cols())
-      throw py::value_error(fun_name + ": workers must return one result a point: expected " +
+      throw py::value_error(workers_name() + "(fun, points) must return one result a point: expected " +
                             std::to_string(points.cols()) + ", got " + std::to_string(k));
   }
 
-  /// Im r(x + i sum_j h_j e_j) for j in `columns`, and the h_j: dr/dx_j by complex step, exact to rounding (Squire &
-  /// Trapp 1998), where no two of the columns share a row.
+  /// Im r(x + i sum_j h_j e_j) for j in `columns`, and the h_j: dr/dx_j by complex step, exact to rounding
+  /// (Squire & Trapp 1998), where no two of the columns share a row.
   void complex_step(const Vector<double>& x, const std::vector<Index>& columns, Vector<double>& imaginary,
                     Vector<double>& h) {
     const GilSwitch::Callback hold(gil);
@@ -148,8 +154,10 @@ class PythonResiduals {
     ++all_evaluations;
     const py::array value = py::array(call(fun, point));
     if (value.dtype().kind() != 'c')
-      throw py::type_error(jac_name + "='cs' needs a function of complex numbers, but with a complex argument it returned dtype " +
-                           py::str(value.dtype()).cast<std::string>() + "; use jac='3-point'");
+      throw py::type_error(
+          jac_name +
+          "='cs' needs a function of complex numbers, but with a complex argument it returned dtype " +
+          py::str(value.dtype()).cast<std::string>() + "; use jac='3-point'");
     to_vector(value.attr("imag"), fun_name, imaginary);
     if (imaginary.size() != m_) refuse_size(imaginary.size());
   }
@@ -161,8 +169,15 @@ class PythonResiduals {
     m_ = r.size();
     // A function that computes in float32 is differenced with float32's steps.
     const py::array a = py::array(py::reinterpret_borrow<py::object>(value));
-    if (a.dtype().kind() == 'f' && a.itemsize() == 4) difference.epsilon = std::numeric_limits<float>::epsilon();
+    if (a.dtype().kind() == 'f' && a.itemsize() == 4)
+      difference.epsilon = std::numeric_limits<float>::epsilon();
     if (a.dtype().kind() == 'f' && a.itemsize() == 2) difference.epsilon = std::ldexp(1.0, -10);
+  }
+
+  /// A derivative that is not finite at the start is the caller's mistake; later it shortens the step.
+  void check_start(const double* values, Index size) const {
+    if (!Eigen::Map<const Vector<double>>(values, size).allFinite())
+      throw py::value_error(jac_name + " must return finite derivatives at x0, got NaN or infinity");
   }
 
   py::object first_jacobian_;
@@ -174,6 +189,7 @@ class PythonResiduals {
                            type_of(value));
     return py::reinterpret_borrow<py::tuple>(value);
   }
+  std::string workers_name() const { return fun_name.substr(0, fun_name.size() - 3) + "workers"; }
   void refuse_size(Index size) const {
     throw py::value_error(fun_name + " returned " + std::to_string(m_) + " residuals at the start and " +
                           std::to_string(size) + " later; their number must not change");

@@ -29,8 +29,10 @@ class LeastSquaresStep {
   explicit LeastSquaresStep(const LinearSolverOptions& options) : options_(options) {
     using enum LinearSolver;
     const LinearSolver s = options.solver;
-    if (!sparse && s == sparse_cholesky) throw std::invalid_argument("sparse_cholesky needs a sparse Jacobian");
-    if (!dense && (s == cholesky || s == qr)) throw std::invalid_argument("cholesky and qr need a dense Jacobian");
+    if (!sparse && s == sparse_cholesky) 
+      throw std::invalid_argument("linear_solver sparse_cholesky needs a sparse Jacobian; auto takes any");
+    if (!dense && (s == cholesky || s == qr)) 
+      throw std::invalid_argument("linear_solver cholesky and qr need a dense Jacobian; auto takes any");
     lsmr_.tolerance = static_cast<S>(options.tolerance);
     lsmr_.max_iterations = options.max_iterations;
     if constexpr (dense) {
@@ -61,7 +63,8 @@ class LeastSquaresStep {
   }
   /// See ScaledStep; LSMR cannot.
   void solve_again(const Vector<S>& b, Vector<S>& d) {
-    if (used_ == LinearSolver::lsmr) throw std::invalid_argument("geodesic acceleration needs a factorization, not lsmr");
+    if (used_ == LinearSolver::lsmr) 
+      throw std::invalid_argument("geodesic_acceleration needs a factorization, which linear_solver lsmr is not");
     direct_.solve_again(b, d);
   }
 

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import warnings
 from collections.abc import Callable
+from traceback import walk_tb
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _arguments as arg
-from ._least_squares import least_squares
-from ._result import FloatArray, LeastSquaresResult, Status, optimize_warning
+from ._curve_data import WHO, WeightedJacobian, WeightedResidual, data_arrays, start_and_bounds, weights_of
+from ._least_squares import JACOBIANS, METHODS, least_squares
+from ._result import FloatArray, LeastSquaresResult, Status, column_norms, optimize_warning
 
-WHO = "curve_fit"
 LEASTSQ_TOLERANCE = 1.49012e-8  # sqrt(eps), the default of scipy.optimize.leastsq
+# MINPACK's numbers, for method "lm"; there a residual at rounding level ends by the test of the cost.
+MINPACK_INFO = {Status.cost: 1, Status.residual: 1, Status.step: 2, Status.gradient: 4}
+# What least_squares calls the arguments of curve_fit.
+RENAMED = {"fun ": "f ", "x0 ": "p0 ", "initial_radius ": "factor "}
 
 
 def curve_fit(
@@ -37,7 +41,8 @@ def curve_fit(
 ) -> tuple[Any, ...]:
     """Fit a function to data by nonlinear least squares, ``ydata = f(xdata, *params) + eps``.
 
-    Minimizes ``sum(((f(xdata, *params) - ydata) / sigma)**2)`` with the arguments of `scipy.optimize.curve_fit`.
+    Minimizes ``sum(((f(xdata, *params) - ydata) / sigma)**2)`` with the arguments of
+    `scipy.optimize.curve_fit`.
 
     Parameters
     ----------
@@ -48,27 +53,30 @@ def curve_fit(
     ydata : array_like, shape (M,)
         The data.
     p0 : array_like, shape (n,), optional
-        The start; default all ones, or the middle of finite bounds.
+        The start; default ones, or the middle of finite bounds, or one away from the only finite bound.
     sigma : None, float or array_like, shape (M,) or (M, M), optional
         Standard deviations of the data, or their covariance matrix.
     absolute_sigma : bool, default False
-        True: `sigma` is in the unit of the data and `pcov` follows from it. False: only its ratios count, and `pcov` is
-        scaled so that the reduced chi-square is one.
+        True: `sigma` is in the unit of the data and `pcov` follows from it. False: only its ratios count, and
+        `pcov` is scaled so that the reduced chi-square is one.
     check_finite : bool, optional
         Raise for NaN or inf in the data; default True unless `nan_policy` is given.
     bounds : pair or scipy.optimize.Bounds
         Lower and upper bounds of the parameters.
     method : {"lm", "trf", "dogbox"}, optional
-        As in SciPy "lm" takes no bounds; the numerical method is the same for all. Default "trf" with bounds, else "lm".
+        As in SciPy "lm" takes no bounds; the numerical method is the same for all. Default "trf" with bounds,
+        else "lm".
     jac : callable or {"2-point", "3-point", "cs"}, optional
-        Jacobian of the model, ``jac(x, p1, p2, ...)`` of shape (M, n), or how to make it; default forward differences.
+        Jacobian of the model, ``jac(x, p1, p2, ...)`` of shape (M, n), or how to make it; default forward
+        differences.
     full_output : bool, default False
         Return `infodict`, `mesg` and `ier` as well.
     nan_policy : {None, "raise", "omit"}, optional
         What to do with NaN in the data when `check_finite` is not True.
     **kwargs
-        Arguments of `osculate.least_squares` (``loss``, ``x_scale``, ``max_nfev``, ``fixed``, ...) or of SciPy's leastsq
-        (``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``, ``col_deriv``).
+        Arguments of `osculate.least_squares` (``loss``, ``x_scale``, ``max_nfev``, ``fixed``, ...) or of
+        SciPy's leastsq (``ftol``, ``xtol``, ``gtol``, ``maxfev``, ``epsfcn``, ``factor``, ``diag``,
+        ``col_deriv``).
 
     Returns
     -------
@@ -77,11 +85,13 @@ def curve_fit(
     pcov : array, shape (n, n)
         Their covariance by linearization; infinite, with a warning, where it cannot be estimated.
     infodict : dict
-        Only with `full_output`: ``nfev``, ``fvec`` (weighted residuals) and, for "lm", ``fjac``, ``ipvt`` and ``qtf``.
+        Only with `full_output`: ``nfev``, ``fvec`` (weighted residuals) and, for "lm", ``fjac``, ``ipvt`` and
+        ``qtf``.
     mesg : str
         Only with `full_output`.
     ier : int
-        Only with `full_output`: 1 to 4 is success.
+        Only with `full_output`: 1 to 4 is success, in MINPACK's numbers for "lm", else those of
+        `least_squares`.
 
     Raises
     ------
@@ -107,163 +117,120 @@ def curve_fit(
     >>> bool(np.all(abs(popt - [2.5, 1.3, 0.5]) < 4 * np.sqrt(np.diag(pcov))))
     True
     """
-    start, lower, upper = _start(f, p0, bounds)
+    if not callable(f):
+        raise TypeError(f"curve_fit: f must be callable, got {arg.shown(f)}")
+    if "args" in kwargs:
+        raise ValueError(
+            "curve_fit: 'args' is not a supported keyword argument; use a lambda or functools.partial"
+        )
+    start, lower, upper = start_and_bounds(f, p0, bounds)
     bounded = bool(np.any(np.isfinite(lower)) or np.any(np.isfinite(upper)))
     if method is None:
         method = "trf" if bounded else "lm"
+    elif method not in METHODS:
+        raise ValueError(f"curve_fit: method must be None, 'lm', 'trf' or 'dogbox', got {arg.shown(method)}")
     if method == "lm" and bounded:
         raise ValueError("curve_fit: method 'lm' takes no bounds; use method='trf' or none")
-    if "args" in kwargs:
-        raise ValueError("curve_fit: 'args' is not a supported keyword argument; use a lambda or functools.partial")
-    xdata, ydata, sigma = _data(xdata, ydata, sigma, check_finite, nan_policy)
-    n = start.size
-    if method == "lm" and ydata.size != 1 and n > ydata.size:
-        raise TypeError(
-            f"curve_fit: the number of parameters, {n}, must not exceed the number of data points, {ydata.size}"
+    if not (jac is None or callable(jac) or (isinstance(jac, str) and jac in JACOBIANS)):
+        raise ValueError(
+            f"curve_fit: jac must be None, a callable, '2-point', '3-point' or 'cs', got {arg.shown(jac)}"
         )
-    weigh = _weighting(sigma, ydata)
-
-    def residual(p: FloatArray) -> Any:
-        return weigh(f(xdata, *p) - ydata)
-
+    xdata, ydata, sigma = data_arrays(xdata, ydata, sigma, check_finite, nan_policy)
+    n = start.size
+    if method == "lm":
+        # Where there is one datum it is compared with every value of f.
+        m = ydata.size if ydata.size != 1 else np.size(f(xdata, *start))
+        if n > m:
+            raise TypeError(
+                f"curve_fit: the number of parameters, {n}, must not exceed the number of data points, {m}"
+            )
     options = _solver_options(kwargs, method, jac, n)
-    transposed = options.pop("col_deriv")
+    weights = weights_of(sigma, ydata)
+    residual = WeightedResidual(f, xdata, ydata, weights)
     derivative: Any = "2-point" if jac is None else jac
     if callable(jac):
-
-        def derivative(p: FloatArray) -> Any:
-            matrix = np.asarray(jac(xdata, *p))
-            return weigh(matrix.T if transposed else matrix)
-
-    result = least_squares(residual, start, jac=derivative, bounds=(lower, upper), method=method, **options)
+        derivative = WeightedJacobian(jac, xdata, weights, bool(kwargs.get("col_deriv", False)))
+    try:
+        result = least_squares(
+            residual, start, jac=derivative, bounds=(lower, upper), method=method, **options
+        )
+    except (TypeError, ValueError) as error:
+        _speak_of_curve_fit(error)
+        raise
     if not result.success:
-        message = result.message
-        if result.outcome is Status.max_iterations:
-            message = f"Number of calls to function has reached maxfev = {kwargs.get('maxfev', result.nfev)}."
-        raise RuntimeError("Optimal parameters not found: " + message)
+        raise RuntimeError("Optimal parameters not found: " + _failure(result, kwargs, method, jac))
     pcov = _covariance(result, n, absolute_sigma, pseudo_inverse=method != "lm")
     if not full_output:
         return result.x, pcov
-    info = {"nfev": result.evaluations if method == "lm" else result.nfev, "fvec": result.fun}
-    if method == "lm":
-        info |= _factorization(result)
-    return result.x, pcov, info, result.message, result.status
+    if method != "lm":
+        return result.x, pcov, {"nfev": result.nfev, "fvec": result.fun}, result.message, result.status
+    info = {"fvec": result.fun, "nfev": result.evaluations} | _factorization(result)
+    return result.x, pcov, info, result.message, MINPACK_INFO[result.outcome]
 
 
-def _start(f: Callable[..., Any], p0: Any, bounds: Any) -> tuple[FloatArray, FloatArray, FloatArray]:
-    if p0 is None:
-        try:
-            parameters = inspect.signature(f).parameters.values()
-        except (TypeError, ValueError):
-            parameters = ()  # type: ignore[assignment]
-        positional = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        if len(positional) < 2:
-            raise ValueError("curve_fit: unable to determine the number of fit parameters of f; give p0")
-        n = len(positional) - 1
-    else:
-        p0 = arg.start_vector(WHO, p0)
-        n = p0.size
-    if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
-        bounds = (bounds.lb, bounds.ub)
-    try:
-        low, high = bounds
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"curve_fit: bounds must be a pair (lower, upper), got {bounds!r}") from error
-    lower = arg.parameter_vector(WHO, "bounds[0]", low, n)
-    upper = arg.parameter_vector(WHO, "bounds[1]", high, n)
-    if p0 is None:
-        # Ones, moved into the box: its middle, or one away from its only bound.
-        p0 = np.ones(n)
-        both, left, right = np.isfinite(lower) & np.isfinite(upper), np.isfinite(lower), np.isfinite(upper)
-        p0[right] = upper[right] - 1
-        p0[left] = lower[left] + 1
-        p0[both] = 0.5 * (lower[both] + upper[both])
-    return p0, lower, upper
+def _speak_of_curve_fit(error: Exception) -> None:
+    """Puts a refusal of `least_squares` in the words of `curve_fit`; leaves what came out of a callback."""
+    text = str(error)
+    frames = [frame.f_globals.get("__name__", "") for frame, _ in walk_tb(error.__traceback__)]
+    if not text.startswith("least_squares") or not all(name.startswith("osculate.") for name in frames):
+        return
+    _, separator, rest = text.partition(": ")
+    for theirs, ours in RENAMED.items():
+        if rest.startswith(theirs):
+            rest = ours + rest[len(theirs) :]
+    rest = rest.replace(" at x0,", " at p0,")
+    error.args = ((WHO + separator + rest) if separator else text.replace("least_squares", WHO, 1),)
 
 
-def _data(
-    xdata: Any, ydata: Any, sigma: Any, check_finite: bool | None, nan_policy: str | None
-) -> tuple[Any, FloatArray, Any]:
-    """The data as SciPy passes them: arrays of float64, finite or without their NaN."""
-    if check_finite is None:
-        check_finite = nan_policy is None
-    read = np.asarray_chkfinite if check_finite else np.asarray
-    ydata = read(ydata, float)
-    if isinstance(xdata, (list, tuple, np.ndarray)):
-        xdata = read(xdata, float)
-    if ydata.size == 0:
-        raise ValueError("curve_fit: ydata must not be empty")
-    sigma = None if sigma is None else np.asarray(sigma)
-    if check_finite or nan_policy is None:
-        return xdata, ydata, sigma
-    if nan_policy not in ("raise", "omit"):
-        raise ValueError(f"curve_fit: nan_policy must be None, 'raise' or 'omit', got {nan_policy!r}")
-    missing = np.isnan(ydata)
-    if isinstance(xdata, np.ndarray):
-        x_missing = np.isnan(xdata)
-        missing = missing | x_missing.any(axis=tuple(range(x_missing.ndim - 1)))
-    if not missing.any():
-        return xdata, ydata, sigma
-    if nan_policy == "raise":
-        raise ValueError("curve_fit: the data contain NaN; use nan_policy='omit' to leave those points out")
-    keep = ~missing
-    if sigma is not None and sigma.ndim == 1 and sigma.size > 1:
-        sigma = sigma[keep]
-    elif sigma is not None and sigma.ndim == 2:
-        sigma = sigma[np.ix_(keep, keep)]
-    return (xdata[..., keep] if isinstance(xdata, np.ndarray) else xdata), ydata[keep], sigma
+def _failure(result: LeastSquaresResult, kwargs: dict[str, Any], method: str, jac: Any) -> str:
+    """Why there is no fit, in SciPy's words where it has them."""
+    if result.outcome is not Status.max_iterations or kwargs.get("max_iterations") is not None:
+        return result.message
+    if method != "lm":
+        return "The maximum number of function evaluations is exceeded."
+    most = kwargs.get("maxfev") or kwargs.get("max_nfev") or _default_maxfev(jac, result.x.size)
+    return f"Number of calls to function has reached maxfev = {most}."
 
 
-def _weighting(sigma: Any, ydata: FloatArray) -> Callable[[Any], Any]:
-    """Divides residuals, and the rows of a Jacobian, by sigma or by the Cholesky factor of a covariance."""
-    if sigma is None:
-        return lambda r: r
-    if sigma.size == 1 or sigma.shape == ydata.shape == (ydata.size,):
-        weights = 1.0 / sigma
-        return lambda r: weights * r if r.ndim == 1 else np.reshape(weights, (-1, 1)) * r
-    if sigma.shape != (ydata.size, ydata.size):
-        raise ValueError(f"curve_fit: sigma must have shape ({ydata.size},) or twice that, got {sigma.shape}")
-    try:
-        whitening = np.linalg.inv(np.linalg.cholesky(sigma))
-    except np.linalg.LinAlgError as error:
-        raise ValueError("curve_fit: sigma must be positive definite") from error
-    return lambda r: whitening @ r
+def _default_maxfev(jac: Any, n: int) -> int:
+    """leastsq's limit, which counts the evaluations for differences."""
+    return (100 if callable(jac) else 200) * (n + 1)
 
 
 def _solver_options(kwargs: dict[str, Any], method: str, jac: Any, n: int) -> dict[str, Any]:
     """Arguments for `least_squares` from its own names and those of SciPy's leastsq."""
     options = dict(kwargs)
+    most = arg.count(WHO, "maxfev", options.pop("maxfev", None) or None)
+    epsfcn, diag, factor = (options.pop(name, None) for name in ("epsfcn", "diag", "factor"))
+    options.pop("col_deriv", None)
     if method == "lm":
         options = {"ftol": LEASTSQ_TOLERANCE, "xtol": LEASTSQ_TOLERANCE, "gtol": None} | options
-        if options["gtol"] == 0:  # leastsq's way to say: no such test
-            options["gtol"] = None
-    if options.get("maxfev"):
+        for name in ("ftol", "xtol", "gtol"):
+            if options[name] is not None and 0 <= arg.real(WHO, name, options[name]) < arg.EPSILON:
+                options[name] = None  # leastsq's way to say: no such test
+        most = most or _default_maxfev(jac, n)
+    if most and options.get("max_nfev") is None:
         # leastsq counts the evaluations for differences, n for every step.
-        share = 1 if callable(jac) or method != "lm" else n + 1
-        options.setdefault("max_nfev", math.ceil(options["maxfev"] / share))
-    options.pop("maxfev", None)
-    if options.get("epsfcn") is not None:  # the relative error of f; leastsq's step is its square root
-        options.setdefault("diff_step", math.sqrt(max(options["epsfcn"], arg.EPSILON)))
-    options.pop("epsfcn", None)
-    if options.get("diag") is not None:
-        options.setdefault("x_scale", 1.0 / np.asarray(options["diag"], dtype=float))
-    options.pop("diag", None)
-    if options.get("factor") is not None:
-        options.setdefault("initial_radius", options["factor"])
-    options.pop("factor", None)
-    options["col_deriv"] = bool(options.get("col_deriv", False))
+        options["max_nfev"] = math.ceil(most / (1 if callable(jac) or method != "lm" else n + 1))
+    if epsfcn is not None:  # the relative error of f; leastsq's step is its square root
+        options.setdefault("diff_step", math.sqrt(max(arg.real(WHO, "epsfcn", epsfcn), arg.EPSILON)))
+    if diag is not None:
+        options.setdefault("x_scale", 1.0 / arg.positive_vector(WHO, "diag", diag, n))
+    if factor is not None:
+        options.setdefault("initial_radius", arg.positive(WHO, "factor", factor))
     return options
 
 
 def _covariance(result: LeastSquaresResult, n: int, absolute_sigma: bool, pseudo_inverse: bool) -> FloatArray:
     """(J'J)^-1 over all parameters, active bounds disregarded, as SciPy has it."""
-    jacobian = result.jac if isinstance(result.jac, np.ndarray) else result.jac.toarray()
-    norms = np.sqrt(np.einsum("ij,ij->j", jacobian, jacobian))
-    norms[norms == 0] = 1.0
+    jacobian = _dense(result.jac)
+    norms = column_norms(
+        jacobian
+    )  # columns of equal length, so that no unit of a parameter decides about the rank
     _, s, vt = np.linalg.svd(jacobian / norms, full_matrices=False)
     keep = s > np.finfo(float).eps * max(jacobian.shape) * s[0]
     scaled = vt[keep].T / s[keep]
-    pcov: NDArray[np.float64] = (scaled @ scaled.T) / np.outer(norms, norms)
+    pcov: NDArray[np.float64] = (scaled @ scaled.T) / norms / norms[:, None]
     known = pseudo_inverse or int(keep.sum()) == n
     if not absolute_sigma:
         dof = result.fun.size - n
@@ -277,9 +244,24 @@ def _covariance(result: LeastSquaresResult, n: int, absolute_sigma: bool, pseudo
     return pcov
 
 
+def _dense(jacobian: Any) -> FloatArray:
+    return jacobian if isinstance(jacobian, np.ndarray) else np.asarray(jacobian.toarray())
+
+
 def _factorization(result: LeastSquaresResult) -> dict[str, Any]:
-    """The QR factors of the Jacobian that leastsq's infodict has; the permutation is the identity."""
-    q, r = np.linalg.qr(result.jac)
-    columns = np.zeros((r.shape[1], result.fun.size))
+    """What leastsq's infodict has: J[:, ipvt] = Q R, the diagonal of R falling."""
+    jacobian = _dense(result.jac)
+    m, n = jacobian.shape
+    rest, pivots = jacobian.copy(), np.arange(n, dtype=np.int32)
+    for k in range(n):  # the pivots of Golub & Van Loan, algorithm 5.4.1, by Gram-Schmidt
+        j = k + int(np.argmax(np.einsum("ij,ij->j", rest[:, k:], rest[:, k:])))
+        pivots[[k, j]], rest[:, [k, j]] = pivots[[j, k]], rest[:, [j, k]]
+        length = np.linalg.norm(rest[:, k])
+        if length == 0:
+            break
+        direction = rest[:, k] / length
+        rest[:, k + 1 :] -= np.outer(direction, direction @ rest[:, k + 1 :])
+    q, r = np.linalg.qr(jacobian[:, pivots])
+    columns = np.zeros((n, m))
     columns[:, : r.shape[0]] = r.T
-    return {"fjac": columns, "ipvt": np.arange(1, r.shape[1] + 1, dtype=np.int32), "qtf": q.T @ result.fun}
+    return {"fjac": columns, "ipvt": pivots, "qtf": q.T @ result.fun}

@@ -7,7 +7,6 @@ from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from . import _arguments as arg
 from . import _core, _threads
@@ -16,7 +15,7 @@ from ._result import SCIPY_STATUS, LeastSquaresResult, Status
 from ._sparsity import jacobian_from_core, sparsity_pattern
 from ._workers import map_function
 
-METHODS = {"trf": 0, "dogbox": 0, "lm": 0}
+METHODS = ("trf", "dogbox", "lm")
 LOSSES = {"linear": 0, "soft_l1": 1, "huber": 2, "cauchy": 3, "arctan": 4}
 CUSTOM_LOSS = 5
 JACOBIANS = {"2-point": 2, "3-point": 3, "cs": 4}
@@ -24,7 +23,7 @@ DAMPINGS = {"more": 0, "nielsen": 1, "delayed_gratification": 2}
 LINEAR_SOLVERS = {"auto": 0, "cholesky": 1, "qr": 2, "sparse_cholesky": 3, "lsmr": 4}
 SOLVER_NAMES = {code: name for name, code in LINEAR_SOLVERS.items()}
 TR_SOLVERS = {"exact": 0, "lsmr": 4}
-LSMR_OPTIONS = ("atol", "btol", "maxiter")
+LSMR_OPTIONS = ("atol", "btol", "maxiter", "regularize")  # SciPy's regularize: our damping always does
 STATUSES = {int(status): status for status in Status}
 SENTENCES = {status: status.sentence for status in Status}
 UNBOUNDED = arg.UNBOUNDED
@@ -177,7 +176,7 @@ def least_squares(
     """
     who = "least_squares"
     if method not in METHODS:
-        arg.choice(who, "method", method, METHODS)
+        arg.choice(who, "method", method, dict.fromkeys(METHODS, 0))
     start = arg.start_vector(who, x0)
     n = start.size
     lower, upper = arg.box(who, bounds, start)
@@ -191,11 +190,11 @@ def least_squares(
     elif isinstance(jac, str) and jac in JACOBIANS:
         source = JACOBIANS[jac]
     else:
-        raise ValueError(f"{who}: jac must be '2-point', '3-point', 'cs', True or a callable, got {jac!r}")
+        raise ValueError(f"{who}: jac must be '2-point', '3-point', 'cs', True or a callable, got {arg.shown(jac)}")
     if isinstance(x_scale, str) and x_scale != "jac":
         raise ValueError(f"{who}: x_scale must be None, 'jac' or positive numbers, got {x_scale!r}")
-    scale = None if x_scale is None or isinstance(x_scale, str) else 1 / _positive_vector(who, "x_scale", x_scale, n)
-    relative_step = None if diff_step is None else _positive_vector(who, "diff_step", diff_step, n)
+    scale = None if x_scale is None or isinstance(x_scale, str) else 1 / arg.positive_vector(who, "x_scale", x_scale, n)
+    relative_step = None if diff_step is None else arg.positive_vector(who, "diff_step", diff_step, n)
     if callable(loss):
         loss_code, custom = CUSTOM_LOSS, loss
     else:
@@ -207,7 +206,7 @@ def least_squares(
     if verbose not in (0, 1, 2):
         raise ValueError(f"{who}: verbose must be 0, 1 or 2, got {verbose!r}")
     if callback is not None and not callable(callback):
-        raise TypeError(f"{who}: callback must be callable, got {callback!r}")
+        raise TypeError(f"{who}: callback must be callable, got {arg.shown(callback)}")
     observe = Observer(callback, verbose) if callback is not None or verbose else None
 
     with ExitStack() as stack:
@@ -236,7 +235,7 @@ def least_squares(
             arg.positive(who, "max_factor_bytes", max_factor_bytes),
             accuracy,
             lsmr_iterations,
-            _threads.resolve(threads),
+            _threads.resolve(threads, "least_squares: "),
             relative_step,
             None if jac_sparsity is None else sparsity_pattern(who, jac_sparsity, n),
             None if workers is None else map_function(who, workers, stack),
@@ -248,17 +247,12 @@ def least_squares(
     return result
 
 
-def _positive_vector(who: str, name: str, value: Any, n: int) -> NDArray[np.float64]:
-    vector = arg.parameter_vector(who, name, value, n)
-    if not (np.isfinite(vector).all() and (vector > 0).all()):
-        raise ValueError(f"{who}: {name} must be positive and finite, got {value!r}")
-    return vector
-
-
 def _lsmr_options(who: str, options: Mapping[str, Any] | None) -> tuple[float, int]:
     if not options:
         return 0.0, 0
-    unknown = sorted(set(options) - set(LSMR_OPTIONS))
+    if not isinstance(options, Mapping):
+        raise TypeError(f"{who}: tr_options must be a dict, got {arg.shown(options)}")
+    unknown = sorted(str(name) for name in options if name not in LSMR_OPTIONS)
     if unknown:
         raise ValueError(f"{who}: tr_options may have {', '.join(LSMR_OPTIONS)}, got {', '.join(unknown)}")
     accuracies = [arg.positive(who, f"tr_options[{k!r}]", options[k]) for k in ("atol", "btol") if k in options]

@@ -26,10 +26,24 @@ class DensePattern:
 
 def sparsity_pattern(caller: str, given: Any, n: int) -> Any:
     """`jac_sparsity` with a `tocsc` method; a dense one may be of any dtype, nonzero meaning present."""
-    pattern = given if hasattr(given, "tocsc") else np.atleast_2d(np.asarray(given))
+    pattern = given if hasattr(given, "tocsc") else _dense_mask(caller, given)
     if getattr(pattern, "ndim", 2) != 2 or pattern.shape[1] != n:
-        raise ValueError(f"{caller}: jac_sparsity must have shape (m, {n}), residuals by parameters, got {pattern.shape}")
+        raise ValueError(
+            f"{caller}: jac_sparsity must have shape (m, {n}), residuals by parameters, got {pattern.shape}"
+        )
     return pattern if hasattr(pattern, "tocsc") else DensePattern(pattern != 0)
+
+
+def _dense_mask(caller: str, given: Any) -> Any:
+    try:
+        mask = np.atleast_2d(np.asarray(given))
+    except ValueError:  # ragged
+        mask = np.empty((1, 1), dtype=object)
+    if mask.dtype.kind not in "biufc":
+        raise TypeError(
+            f"{caller}: jac_sparsity must be a mask of numbers, nonzero where the Jacobian is, got {given!r}"
+        )
+    return mask
 
 
 def jacobian_from_core(jacobian: Any) -> Any:

@@ -22,8 +22,11 @@ def available() -> int:
     return max(1, min(limit for limit in limits if limit is not None))
 
 
-def resolve(threads: int | None) -> int:
-    """Return `threads` if it is a valid number of threads, and `available()` where it is None."""
+def resolve(threads: int | None, caller: str = "") -> int:
+    """Return `threads` if it is a valid number of threads, and `available()` where it is None.
+
+    Messages begin with `caller`, the name of the public function and a colon.
+    """
     if threads is None:
         return available()
     try:
@@ -32,10 +35,10 @@ def resolve(threads: int | None) -> int:
         count = operator.index(threads)
     except TypeError:
         raise TypeError(
-            f"threads: got {threads!r} of type {type(threads).__name__}, expected a positive integer or None"
+            f"{caller}threads: got {threads!r} of type {type(threads).__name__}, expected a positive integer or None"
         ) from None
     if not 1 <= count <= MOST:
-        raise ValueError(f"threads: got {count}, expected an integer from 1 to {MOST}, or None")
+        raise ValueError(f"{caller}threads: got {count}, expected an integer from 1 to {MOST}, or None")
     return count
 
 

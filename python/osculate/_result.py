@@ -19,7 +19,8 @@ FloatArray = NDArray[np.float64]
 class Status(IntEnum):
     """How a solve ended: positive is converged, negative is not.
 
-    The formula of each value is documented in the C++ header ``osculate/status.hpp``; `sentence` gives cause and remedy.
+    The formula of each value is documented in the C++ header ``osculate/status.hpp``; `sentence` gives cause
+    and remedy.
     """
 
     gradient = 1
@@ -121,7 +122,9 @@ class LeastSquaresResult(Fields):
     success: bool
     """Whether a convergence test was met."""
     status: int
-    """SciPy's number: 1 gtol, 2 ftol, 3 xtol, 0 evaluation limit, -2 callback; -3 not finite, -4 singular, -5 no progress."""
+    """SciPy's number: 1 gtol, 2 ftol, 3 xtol, 0 evaluation limit, -2 callback.
+
+    Ours: -3 not finite, -4 singular, -5 no progress."""
     outcome: Status
     """The same as a `Status`."""
     x: FloatArray
@@ -148,7 +151,8 @@ class LeastSquaresResult(Fields):
     evaluations: int
     """All calls of the function, those for differences and for geodesic acceleration included."""
     trace: NDArray[np.void]
-    """Structured array, a row an iteration, the start first: cost, optimality, step, radius, damping, ratio, evaluations."""
+    """Structured array, a row an iteration, the start first: cost, optimality, step, radius, damping, ratio,
+    evaluations."""
     linear_solver: str
     """What solved the linear systems."""
     _fixed: NDArray[np.bool_]
@@ -159,14 +163,14 @@ class LeastSquaresResult(Fields):
         Parameters
         ----------
         absolute_sigma : bool, default False
-            False: s^2 = 2 cost / (m - n_free), for residuals of equal but unknown standard deviation. True: s^2 = 1, for
-            residuals that were divided by their standard deviations.
+            False: s^2 = 2 cost / (m - n_free), for residuals of equal but unknown standard deviation. True:
+            s^2 = 1, for residuals that were divided by their standard deviations.
 
         Returns
         -------
         array, shape (n, n)
-            NaN in the rows and columns of parameters that are fixed, at a bound they are pushed against, or not identified
-            by the data; everywhere when m <= n_free and `absolute_sigma` is False.
+            NaN in the rows and columns of parameters that are fixed, at a bound they are pushed against, or
+            not identified by the data; everywhere when m <= n_free and `absolute_sigma` is False.
 
         Raises
         ------
@@ -178,17 +182,11 @@ class LeastSquaresResult(Fields):
         n = self.x.size
         covariance = np.full((n, n), np.nan)
         free = np.flatnonzero(~self._fixed)
-        jacobian = self._dense_jacobian(free)
-        if free.size == 0:
-            return covariance
-        norms = np.sqrt(np.einsum("ij,ij->j", jacobian, jacobian))
-        norms[norms == 0] = 1.0
-        _, s, vt = np.linalg.svd(jacobian / norms, full_matrices=True)
-        rank = int(np.count_nonzero(s > np.finfo(float).eps * max(jacobian.shape) * s[0])) if s.size else 0
-        # A parameter is identified when the null space of J does not touch it, to the rounding of the singular vectors.
+        norms, s, vt, rank = self._spectrum(free)
+        # A parameter is identified when the null space of J does not touch it, to the rounding of its vectors.
         identified = np.sum(vt[rank:] ** 2, axis=0) < np.finfo(float).eps
         scaled = vt[:rank].T / s[:rank]
-        inverse = (scaled @ scaled.T) / np.outer(norms, norms)
+        inverse = (scaled @ scaled.T) / norms / norms[:, np.newaxis]
         if not absolute_sigma:
             dof = self.fun.size - free.size
             inverse = inverse * (2 * self.cost / dof if dof > 0 else np.nan)
@@ -202,21 +200,51 @@ class LeastSquaresResult(Fields):
         """Standard errors, the square roots of the diagonal of `covariance()`; shape (n,)."""
         return np.sqrt(np.diagonal(self.covariance()))
 
-    def _dense_jacobian(self, columns: NDArray[np.intp]) -> FloatArray:
-        jacobian = self.jac
-        if isinstance(jacobian, np.ndarray):
-            return np.asarray(jacobian[:, columns], dtype=float)
-        if not hasattr(jacobian, "tocsc"):
-            raise TypeError("covariance needs the Jacobian as an array; it is known only by products here")
-        if columns.size > 5000:
-            raise ValueError(
-                f"covariance is a dense matrix, too large for {columns.size} parameters; "
-                "solve with result.jac for the parts you need"
-            )
-        normal = (jacobian.T @ jacobian).toarray()[np.ix_(columns, columns)]
-        # A square root of J'J serves as well as J, and is as small as the result.
-        values, vectors = np.linalg.eigh(normal)
-        return np.asarray(np.sqrt(np.clip(values, 0, None))[:, None] * vectors.T)
+    def _spectrum(self, free: NDArray[np.intp]) -> tuple[FloatArray, FloatArray, FloatArray, int]:
+        """Norms of the free columns; singular values, right vectors and rank of the scaled ones."""
+        eps, jacobian = np.finfo(float).eps, self.jac
+        m, n = self.fun.size, free.size
+        if not isinstance(jacobian, np.ndarray):
+            if not hasattr(jacobian, "tocsc"):
+                raise TypeError(
+                    "covariance needs the Jacobian as an array; it is known only by products here"
+                )
+            if n > 5000:
+                raise ValueError(
+                    f"covariance is a dense matrix, too large for {n} parameters; "
+                    "solve with result.jac for the parts you need"
+                )
+            jacobian = jacobian.tocsc()[:, free]
+            if m * n <= 10_000_000:
+                jacobian = jacobian.toarray()
+            elif np.isfinite(jacobian.data).all():
+                # J'J is as small as the result; it tells a rank only to the root of the rounding.
+                largest = abs(jacobian).max(axis=0).toarray().ravel()
+                largest[largest == 0] = 1.0
+                jacobian = jacobian.multiply(1 / largest).tocsc()
+                lengths = np.sqrt(np.asarray(jacobian.multiply(jacobian).sum(axis=0)).ravel())
+                lengths[lengths == 0] = 1.0
+                jacobian = jacobian.multiply(1 / lengths).tocsc()
+                values, vectors = np.linalg.eigh((jacobian.T @ jacobian).toarray())
+                rank = int(np.count_nonzero(values > n * eps * values[-1]))
+                s = np.sqrt(np.clip(values[::-1], 0, None))
+                return largest * lengths, s, vectors.T[::-1], rank
+        else:
+            jacobian = jacobian[:, free]
+        if n == 0 or not isinstance(jacobian, np.ndarray) or not np.isfinite(jacobian).all():
+            return np.ones(n), np.zeros(n), np.eye(n), 0
+        norms = column_norms(jacobian)
+        _, s, vt = np.linalg.svd(np.linalg.qr(jacobian / norms, mode="r"))
+        return norms, s, vt, int(np.count_nonzero(s > eps * max(m, n) * s[0]))
+
+
+def column_norms(matrix: FloatArray) -> FloatArray:
+    """Euclidean lengths of the columns, without overflow or underflow; 1 for a column of zeros."""
+    largest = np.abs(matrix).max(axis=0)
+    largest[largest == 0] = 1.0
+    scaled = matrix / largest
+    lengths = np.sqrt(np.einsum("ij,ij->j", scaled, scaled))
+    return np.asarray(largest * np.where(lengths > 0, lengths, 1.0))
 
 
 def optimize_warning() -> type[UserWarning]:

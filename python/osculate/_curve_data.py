@@ -77,6 +77,8 @@ def data_arrays(
 
 def _floats(name: str, values: Any, check_finite: bool) -> FloatArray:
     try:
+        if values is None:
+            raise TypeError
         array = np.asarray(values, dtype=float)
     except (TypeError, ValueError) as error:  # SciPy's exceptions, in our words
         raise type(error)(

@@ -86,7 +86,7 @@ def curve_fit(
         Their covariance by linearization; infinite, with a warning, where it cannot be estimated.
     infodict : dict
         Only with `full_output`: ``nfev``, ``fvec`` (weighted residuals) and, for "lm", ``fjac``, ``ipvt`` and
-        ``qtf``.
+        ``qtf``, with a callable `jac` ``njev`` too.
     mesg : str
         Only with `full_output`.
     ier : int
@@ -165,6 +165,8 @@ def curve_fit(
     if method != "lm":
         return result.x, pcov, {"nfev": result.nfev, "fvec": result.fun}, result.message, result.status
     info = {"fvec": result.fun, "nfev": result.evaluations} | _factorization(result)
+    if callable(jac):
+        info["njev"] = result.njev
     return result.x, pcov, info, result.message, MINPACK_INFO[result.outcome]
 
 

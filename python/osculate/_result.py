@@ -107,7 +107,9 @@ def _indented(value: object, width: int) -> str:
         return f"{value.name} ({int(value)})"
     if isinstance(value, np.ndarray) and value.dtype.names is not None:
         return f"array of {value.size} rows with {', '.join(value.dtype.names)}"
-    return str(value).replace("\n", "\n" + " " * width)
+    # SciPy prints the elements of a sparse matrix one a line.
+    text = repr(value) if hasattr(value, "tocsc") else str(value)
+    return text.replace("\n", "\n" + " " * width)
 
 
 @dataclass(frozen=True, repr=False, eq=False)
@@ -134,8 +136,9 @@ class LeastSquaresResult(Fields):
     fun: FloatArray
     """Residuals at x, shape (m,)."""
     jac: Any
-    """Jacobian at x, shape (m, n), dense, sparse or an operator as the callback gave it. With a robust loss its rows are
-    corrected, so that jac.T @ jac approximates the Hessian of the cost."""
+    """Jacobian at x, shape (m, n), dense, sparse or an operator as the callback gave it.
+
+    With a robust loss its rows are corrected, so that jac.T @ jac approximates the Hessian of the cost."""
     grad: FloatArray
     """Gradient of the cost, shape (n,)."""
     optimality: float
@@ -163,14 +166,14 @@ class LeastSquaresResult(Fields):
         Parameters
         ----------
         absolute_sigma : bool, default False
-            False: s^2 = 2 cost / (m - n_free), for residuals of equal but unknown standard deviation. True:
-            s^2 = 1, for residuals that were divided by their standard deviations.
+            False: s^2 = 2 cost / (m - rank of J), for residuals of equal but unknown standard deviation.
+            True: s^2 = 1, for residuals that were divided by their standard deviations.
 
         Returns
         -------
         array, shape (n, n)
             NaN in the rows and columns of parameters that are fixed, at a bound they are pushed against, or
-            not identified by the data; everywhere when m <= n_free and `absolute_sigma` is False.
+            not identified by the data; everywhere when m equals the rank and `absolute_sigma` is False.
 
         Raises
         ------
@@ -183,12 +186,12 @@ class LeastSquaresResult(Fields):
         covariance = np.full((n, n), np.nan)
         free = np.flatnonzero(~self._fixed)
         norms, s, vt, rank = self._spectrum(free)
-        # A parameter is identified when the null space of J does not touch it, to the rounding of its vectors.
+        # A parameter is identified when the null space of J does not touch it, to the vectors' rounding.
         identified = np.sum(vt[rank:] ** 2, axis=0) < np.finfo(float).eps
         scaled = vt[:rank].T / s[:rank]
         inverse = (scaled @ scaled.T) / norms / norms[:, np.newaxis]
         if not absolute_sigma:
-            dof = self.fun.size - free.size
+            dof = self.fun.size - rank
             inverse = inverse * (2 * self.cost / dof if dof > 0 else np.nan)
         inverse[~identified, :] = np.nan
         inverse[:, ~identified] = np.nan

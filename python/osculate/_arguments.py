@@ -65,7 +65,9 @@ def parameter_vector(caller: str, name: str, value: Any, n: int) -> FloatArray:
         raise TypeError(f"{caller}: {name} must be a number or {n} numbers, got {shown(value)}") from error
     if given.ndim > 1 or (given.ndim == 1 and given.size not in (1, n)):
         raise ValueError(f"{caller}: {name} must be a number or have shape ({n},), got shape {given.shape}")
-    return np.array(np.broadcast_to(given, (n,)))
+    vector = np.empty(n)
+    vector[:] = given
+    return vector
 
 
 def positive_vector(caller: str, name: str, value: Any, n: int) -> FloatArray:

@@ -14,13 +14,31 @@ from ._result import FloatArray
 WHO = "curve_fit"
 
 
-def start_and_bounds(
-    f: Callable[..., Any], p0: Any, bounds: Any
-) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """The start, where it is not given from the signature of f and the bounds, and the bounds."""
+def start_and_bounds(f: Callable[..., Any], p0: Any, bounds: Any) -> tuple[FloatArray, Any]:
+    """The start, where it is not given from the signature of f and the bounds, and the pair of bounds."""
+    start = None
     if p0 is not None:
         start = arg.start_vector(WHO, np.ravel(p0) if isinstance(p0, np.ndarray) else p0, "p0")
-        return start, *arg.bound_vectors(WHO, bounds, start.size)
+        n = start.size
+    else:
+        n = _parameters(f)
+    if bounds is arg.UNBOUNDED:
+        return np.ones(n) if start is None else start, bounds
+    lower, upper = arg.bound_vectors(WHO, bounds, n)
+    if start is None:
+        # Ones, moved into the box: its middle, or one away from its only bound.
+        left, right = np.isfinite(lower), np.isfinite(upper)
+        start = np.ones(n)
+        start[right] = upper[right] - 1
+        start[left] = lower[left] + 1
+        start[left & right] = 0.5 * (lower[left & right] + upper[left & right])
+    if np.isneginf(lower).all() and np.isposinf(upper).all():
+        return start, arg.UNBOUNDED
+    return start, (lower, upper)
+
+
+def _parameters(f: Callable[..., Any]) -> int:
+    """How many parameters f has by its signature, x not counted."""
     try:
         parameters = list(inspect.signature(f).parameters.values())
     except (TypeError, ValueError):  # a builtin without a signature
@@ -31,14 +49,7 @@ def start_and_bounds(
             "curve_fit: unable to determine the number of fit parameters of f; it must be f(x, p1, ...) "
             "with named parameters; give p0"
         )
-    lower, upper = arg.bound_vectors(WHO, bounds, n)
-    # Ones, moved into the box: its middle, or one away from its only bound.
-    left, right = np.isfinite(lower), np.isfinite(upper)
-    start = np.ones(n)
-    start[right] = upper[right] - 1
-    start[left] = lower[left] + 1
-    start[left & right] = 0.5 * (lower[left & right] + upper[left & right])
-    return start, lower, upper
+    return n
 
 
 def data_arrays(

@@ -123,8 +123,8 @@ def curve_fit(
         raise ValueError(
             "curve_fit: 'args' is not a supported keyword argument; use a lambda or functools.partial"
         )
-    start, lower, upper = start_and_bounds(f, p0, bounds)
-    bounded = bool(np.any(np.isfinite(lower)) or np.any(np.isfinite(upper)))
+    start, bounds = start_and_bounds(f, p0, bounds)
+    bounded = bounds is not arg.UNBOUNDED
     if method is None:
         method = "trf" if bounded else "lm"
     elif method not in METHODS:
@@ -151,9 +151,7 @@ def curve_fit(
     if callable(jac):
         derivative = WeightedJacobian(jac, xdata, weights, bool(kwargs.get("col_deriv", False)))
     try:
-        result = least_squares(
-            residual, start, jac=derivative, bounds=(lower, upper), method=method, **options
-        )
+        result = least_squares(residual, start, jac=derivative, bounds=bounds, method=method, **options)
     except (TypeError, ValueError) as error:
         _speak_of_curve_fit(error)
         raise

@@ -178,6 +178,15 @@ def test_difference_step_follows_epsfcn() -> None:
     assert steps[0] == pytest.approx(steps[1], rel=1e-6)
 
 
+def test_badly_scaled_fit_fails_as_documented_and_x_scale_mends_it() -> None:
+    data = decay(X, 500_000, 0.01, 15)
+    for library in (osculate, scipy.optimize):
+        with np.errstate(over="ignore"), pytest.raises(RuntimeError, match=r"The maximum number of function"):
+            library.curve_fit(decay, X, data, method="trf")
+        popt, _ = library.curve_fit(decay, X, data, method="trf", x_scale=[1000, 1, 1])
+        assert popt == pytest.approx([500_000, 0.01, 15], rel=1e-6)
+
+
 def test_fit_runs_in_worker_processes() -> None:
     """The weighted residuals can be pickled where the model can."""
     popt, _ = osculate.curve_fit(decay, X, Y, sigma=SIGMA, workers=2)

@@ -11,6 +11,8 @@ import scipy.optimize
 
 import osculate
 
+pytest.importorskip("scipy", minversion="1.17")  # older ones have other signatures and messages
+
 NEW = "not in SciPy; keyword-only, so that code written for SciPy cannot reach it by position"
 LIST_OF_DIFFERENCES: dict[str, dict[str, str]] = {
     "least_squares": {

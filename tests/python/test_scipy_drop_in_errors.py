@@ -15,6 +15,8 @@ from decay_data import COVARIANCE, GAPS, SIGMA, X_GAPS, X, Y, decay
 
 import osculate
 
+pytest.importorskip("scipy", minversion="1.17")  # older ones have other signatures and messages
+
 WARNING = "Covariance of the parameters could not be estimated"
 redundant = (lambda x, a, b: a * x, X, Y)
 INDEFINITE: dict[str, tuple[tuple[Any, ...], dict[str, Any]]] = {

@@ -19,6 +19,8 @@ from scipy.sparse.linalg import aslinearoperator
 
 import osculate
 
+pytest.importorskip("scipy", minversion="1.17")  # older ones have other signatures and messages
+
 FloatArray = NDArray[np.float64]
 INF = np.inf
 LIBRARIES = pytest.mark.parametrize("library", [osculate, scipy.optimize], ids=["osculate", "scipy"])

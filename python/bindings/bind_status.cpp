@@ -1,7 +1,7 @@
 // The sentences and default tolerances of the C++ core, so that Python says and tests the same.
+#include <pybind11/pybind11.h>
 #include <osculate/status.hpp>
 #include <osculate/stop.hpp>
-#include <pybind11/pybind11.h>
 
 namespace py = pybind11;
 

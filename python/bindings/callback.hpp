@@ -5,6 +5,7 @@
 #include <osculate/curvature/finite_difference.hpp>
 #include <osculate/curvature/jacobian.hpp>
 
+#include <memory>
 #include <optional>
 
 #include "arrays.hpp"
@@ -22,7 +23,20 @@ inline py::object call(const py::handle& function, const py::handle& argument) {
 
 /// J v and J'u through a linear operator's matvec and rmatvec.
 struct PythonOperator {
-  py::object object, matvec, rmatvec;
+  struct Methods {
+    py::object object, matvec, rmatvec;
+  };
+  /// Takes the GIL to let go of the objects: an exception may unwind the core while it is released.
+  static std::shared_ptr<const Methods> methods_of(py::object object) {
+    py::object matvec = object.attr("matvec"), rmatvec = object.attr("rmatvec");
+    return {new Methods{std::move(object), std::move(matvec), std::move(rmatvec)},
+            [](const Methods* methods) {
+              const py::gil_scoped_acquire hold;
+              delete methods;
+            }};
+  }
+
+  std::shared_ptr<const Methods> methods{};
   GilSwitch* gil = nullptr;
   std::string name{};
   Index m = 0, n = 0;
@@ -31,11 +45,12 @@ struct PythonOperator {
   Index rows() const { return m; }
   Index cols() const { return n; }
   void multiply(const Vector<double>& v, Vector<double>& out) const {
-    product(matvec, v, name + "matvec", m, out);
+    product(methods->matvec, v, name + "matvec", m, out);
     if (weights.size()) out = out.cwiseProduct(weights);
   }
   void multiply_transposed(const Vector<double>& u, Vector<double>& out) const {
-    product(rmatvec, weights.size() ? Vector<double>(u.cwiseProduct(weights)) : u, name + "rmatvec", n, out);
+    product(methods->rmatvec, weights.size() ? Vector<double>(u.cwiseProduct(weights)) : u, name + "rmatvec",
+            n, out);
   }
   void scale_rows(const Vector<double>& w) {
     weights = weights.size() ? Vector<double>(weights.cwiseProduct(w)) : w;
@@ -69,7 +84,6 @@ class PythonResiduals {
   std::string fun_name, jac_name;
   JacobianSource source = JacobianSource::two_point;
   DifferenceOptions<double> difference{};
-  GilSwitch gil{};
   Index all_evaluations = 0;  ///< calls of fun, those for differences included
 
   void residual(const Vector<double>& x, Vector<double>& r) {
@@ -148,7 +162,8 @@ class PythonResiduals {
     h.resize(x.size());
     for (const Index j : columns) {
       // So small that its square vanishes beside x, and a power of two, so that dividing by it is exact.
-      h[j] = std::ldexp(1.0, (x[j] != 0 ? std::ilogb(x[j]) : 0) - 70);
+      constexpr int smallest = std::numeric_limits<double>::min_exponent - 1;
+      h[j] = std::ldexp(1.0, std::max((x[j] != 0 ? std::ilogb(x[j]) : 0) - 70, smallest));
       point.mutable_data()[j] = {x[j], h[j]};
     }
     ++all_evaluations;
@@ -197,6 +212,9 @@ class PythonResiduals {
   Index m_ = -1;
   std::optional<Vector<double>> first_;
   py::object fused_;
+
+ public:
+  GilSwitch gil{};  ///< the last member: destroyed first, so that the GIL is held when the objects above go
 };
 
 }  // namespace osculate::python

@@ -1,6 +1,6 @@
 #pragma once
-// A solve holds the GIL as long as its own linear algebra is short beside switching it; a long one releases it and
-// takes it back for every callback.
+// A solve holds the GIL as long as its own linear algebra is short beside switching it; a long one releases
+// it and takes it back for every callback.
 
 #include <pybind11/pybind11.h>
 

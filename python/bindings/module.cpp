@@ -1,5 +1,6 @@
 // One whole extension per instruction-set level; the name comes from the build.
 #include <pybind11/pybind11.h>
+#include <osculate/parallel.hpp>
 
 namespace osculate::python {
 void bind_status(pybind11::module_& m);
@@ -7,6 +8,8 @@ void bind_least_squares(pybind11::module_& m);
 }  // namespace osculate::python
 
 PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
+  (void)osculate::detail::forked();  // from now on a fork is noticed: another library may have started
+                                     // OpenMP's threads
   osculate::python::bind_status(m);
   osculate::python::bind_least_squares(m);
 }

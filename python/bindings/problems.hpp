@@ -60,7 +60,8 @@ class SparseProblem : public PythonResiduals {
         throw py::value_error(jac_name + "_sparsity must have shape (" + std::to_string(r.size()) + ", " +
                               std::to_string(x.size()) + "), residuals by parameters, got (" +
                               std::to_string(pattern.rows()) + ", " + std::to_string(pattern.cols()) + ")");
-      groups_ = column_groups(pattern);
+      groups_ = column_groups(pattern, difference.skip);
+      pattern.coeffs().setZero();  // what fixed columns keep
     }
     j = pattern;
     if (source == JacobianSource::complex_step) {
@@ -132,9 +133,7 @@ class OperatorProblem : public PythonResiduals {
                               ", " + std::to_string(x.size()) + "), got (" + std::to_string(shape.first) +
                               ", " + std::to_string(shape.second) + ")");
     }
-    j = {.object = object,
-         .matvec = object.attr("matvec"),
-         .rmatvec = object.attr("rmatvec"),
+    j = {.methods = PythonOperator::methods_of(object),
          .gil = &gil,
          .name = jac_name + "'s ",
          .m = r.size(),

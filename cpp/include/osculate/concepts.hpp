@@ -1,5 +1,6 @@
 #pragma once
-// What a problem must offer. A problem is any object with these members; residual_problem() makes one from lambdas.
+// What a problem must offer. A problem is any object with these members; residual_problem() makes one from
+// lambdas.
 
 #include <concepts>
 
@@ -9,17 +10,17 @@ namespace osculate {
 
 /// r: R^n -> R^m. `jacobian(x, r, J)` is called with r = residual(x). Exceptions pass through the solver.
 template <class P>
-concept LeastSquaresProblem =
-    requires(P& p, const Vector<typename P::Scalar>& x, Vector<typename P::Scalar>& r, typename P::Jacobian& j) {
-      p.residual(x, r);
-      p.jacobian(x, r, j);
-      { p.epsilon() } -> std::convertible_to<typename P::Scalar>;  // rounding of r, the type's eps as a rule
-    };
+concept LeastSquaresProblem = requires(P& p, const Vector<typename P::Scalar>& x,
+                                       Vector<typename P::Scalar>& r, typename P::Jacobian& j) {
+  p.residual(x, r);
+  p.jacobian(x, r, j);
+  { p.epsilon() } -> std::convertible_to<typename P::Scalar>;  // rounding of r, the type's eps as a rule
+};
 
 /// f: R^n -> R with its gradient and Hessian (lower triangle).
 template <class P>
-concept TwiceDifferentiable = requires(P& p, const Vector<typename P::Scalar>& x, Vector<typename P::Scalar>& g,
-                                       Matrix<typename P::Scalar>& h) {
+concept TwiceDifferentiable = requires(P& p, const Vector<typename P::Scalar>& x,
+                                       Vector<typename P::Scalar>& g, Matrix<typename P::Scalar>& h) {
   { p.value(x) } -> std::convertible_to<typename P::Scalar>;
   p.derivatives(x, g, h);
 };

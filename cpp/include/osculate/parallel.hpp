@@ -1,8 +1,8 @@
 #pragma once
-// The only file that knows threads. `parallel_for(tasks, threads, body)` calls body(task) for every task once; which
-// thread runs which task never changes a result, because a task's bounds depend on the problem alone.
-// Backends: OpenMP where the compiler has it switched on, std::jthread otherwise and in a forked child, where GNU
-// OpenMP's thread pool hangs; or the caller's executor.
+// The only file that knows threads. `parallel_for(tasks, threads, body)` calls body(task) for every task
+// once; which thread runs which task never changes a result, because a task's bounds depend on the problem
+// alone. Backends: OpenMP where the compiler has it switched on, std::jthread otherwise and in a forked
+// child, where GNU OpenMP's thread pool hangs; or the caller's executor.
 
 #include <atomic>
 #include <exception>
@@ -22,7 +22,8 @@
 
 namespace osculate {
 
-/// Runs `worker` on up to `threads` threads at once and returns when all have ended. Empty: the built-in backends.
+/// Runs `worker` on up to `threads` threads at once and returns when all have ended. Empty: the built-in
+/// backends.
 using Executor = std::function<void(int threads, const std::function<void()>& worker)>;
 
 namespace detail {
@@ -54,7 +55,8 @@ inline void run_on_threads(int threads, const std::function<void()>& worker) {
 
 }  // namespace detail
 
-/// Calls body(i) for i in [0, tasks). The first exception a body throws is rethrown here, the other tasks are skipped.
+/// Calls body(i) for i in [0, tasks). The first exception a body throws is rethrown here, the other tasks are
+/// skipped.
 template <class Body>
 void parallel_for(Index tasks, int threads, Body&& body, const Executor& executor = {}) {
 #if defined(_OPENMP)

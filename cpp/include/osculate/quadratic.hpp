@@ -1,6 +1,6 @@
 #pragma once
-// The local model q(d) = f + g'd + d'Bd/2 that every method minimizes, with the metric D in which steps are measured
-// and the variables that may move. curvature/ fills it once per accepted point.
+// The local model q(d) = f + g'd + d'Bd/2 that every method minimizes, with the metric D in which steps are
+// measured and the variables that may move. curvature/ fills it once per accepted point.
 
 #include <Eigen/Eigenvalues>
 #include <limits>
@@ -13,12 +13,12 @@ namespace osculate {
 template <class S>
 struct Quadratic {
   using Scalar = S;
-  S value = 0;           ///< f
-  S value_noise = 0;     ///< estimated rounding error of f
-  S natural_radius = 0;  ///< a length in the metric D to fall back on where |D x| is zero
-  Vector<S> gradient;    ///< g
-  Vector<S> scale;       ///< D, the diagonal; zero where the model does not depend on the variable
-  Vector<S> gradient_scale;           ///< |J_j| |r|, what least squares measures g_j by; empty: g is measured as it is
+  S value = 0;               ///< f
+  S value_noise = 0;         ///< estimated rounding error of f
+  S natural_radius = 0;      ///< a length in the metric D to fall back on where |D x| is zero
+  Vector<S> gradient;        ///< g
+  Vector<S> scale;           ///< D, the diagonal; zero where the model does not depend on the variable
+  Vector<S> gradient_scale;  ///< |J_j| |r|, what least squares measures g_j by; empty: g is measured as it is
   bool residual_at_rounding = false;  ///< see Status::residual
   Mask fixed;                         ///< variables that may not move from this point
 };
@@ -38,7 +38,8 @@ struct HessianModel : Quadratic<S> {
     Matrix<S> free = hessian.template selfadjointView<Eigen::Lower>();
     for (Index i = 0; i < free.cols(); ++i)
       if (this->fixed[i]) free.row(i).setZero(), free.col(i).setZero();
-    const Vector<S> eigenvalues = Eigen::SelfAdjointEigenSolver<Matrix<S>>(free, Eigen::EigenvaluesOnly).eigenvalues();
+    const Vector<S> eigenvalues =
+        Eigen::SelfAdjointEigenSolver<Matrix<S>>(free, Eigen::EigenvaluesOnly).eigenvalues();
     const S rounding = std::numeric_limits<S>::epsilon() * static_cast<S>(free.cols());
     return free.cols() == 0 || eigenvalues.minCoeff() >= -rounding * eigenvalues.cwiseAbs().maxCoeff();
   }

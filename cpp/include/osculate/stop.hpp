@@ -27,17 +27,17 @@ template <class S>
 void check(const Tolerances<S>& t) {
   const auto one = [](const char* name, S value) {
     if (value != 0 && !(value >= std::numeric_limits<S>::epsilon()))
-      throw std::invalid_argument(std::string(name) + " must be 0 (no such test) or at least the machine epsilon " +
-                                  std::to_string(std::numeric_limits<S>::epsilon()) + ", got " +
-                                  std::to_string(value));
+      throw std::invalid_argument(
+          std::string(name) + " must be 0 (no such test) or at least the machine epsilon " +
+          std::to_string(std::numeric_limits<S>::epsilon()) + ", got " + std::to_string(value));
   };
   one("ftol", t.ftol), one("xtol", t.xtol), one("gtol", t.gtol);
   if (t.max_iterations < 0) throw std::invalid_argument("max_iterations must be at least 0");
   if (t.max_evaluations < 0) throw std::invalid_argument("max_evaluations must be at least 0");
 }
 
-/// max |g_i| / gradient_scale_i over the free variables: the cosine between column and residual in least squares
-/// (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free.
+/// max |g_i| / gradient_scale_i over the free variables: the cosine between column and residual in least
+/// squares (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free.
 template <class S>
 S optimality(const Quadratic<S>& q) {
   S largest = 0;
@@ -72,7 +72,8 @@ class Stop {
     return Status::not_run;
   }
 
-  /// Tests after a trial. `measure` is optimality(q) at x, `scaled_x` is |D x| at the better of the two points.
+  /// Tests after a trial. `measure` is optimality(q) at x, `scaled_x` is |D x| at the better of the two
+  /// points.
   Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S measure, S scaled_x) {
     if (j.accepted)
       contradicted_ = false;
@@ -83,13 +84,14 @@ class Stop {
     const bool small_cost = t_.ftol > 0 && std::abs(j.actual) <= t_.ftol * std::abs(q.value) &&
                             j.predicted <= t_.ftol * std::abs(q.value) && j.ratio <= 2;
     if (small_cost && !contradicted_) return Status::cost;
-    if (t_.xtol > 0 && j.step <= t_.xtol * scaled_x) return contradicted_ ? Status::no_progress : Status::step;
+    if (t_.xtol > 0 && j.step <= t_.xtol * scaled_x)
+      return contradicted_ ? Status::no_progress : Status::step;
     return Status::not_run;
   }
 
-  /// What after_trial said of an accepted step, in the light of the gradient at the new point. With a large residual
-  /// convergence is linear, and cost differences fall below ftol while weakly determined parameters still move (NIST's
-  /// ENSO stopped with three digits); short steps alone may come from a short radius.
+  /// What after_trial said of an accepted step, in the light of the gradient at the new point. With a large
+  /// residual convergence is linear, and cost differences fall below ftol while weakly determined parameters
+  /// still move (NIST's ENSO stopped with three digits); short steps alone may come from a short radius.
   Status confirm(Status status, const Quadratic<S>& q, S measure) const {
     if (q.gradient_scale.size() == 0) return status;
     if (status == Status::step && !stationary(q, measure)) return Status::not_run;
@@ -109,15 +111,15 @@ class Stop {
   static S noise_cosine(const Quadratic<S>& q) {
     return q.value > 0 ? std::sqrt(measurable * q.value_noise / q.value) : std::numeric_limits<S>::infinity();
   }
-  /// Whether the gradient allows to call the point converged at all: the reduction it promises is below 1e-4 of f,
-  /// which leaves room for functions that are as noisy as that, or below rounding.
+  /// Whether the gradient allows to call the point converged at all: the reduction it promises is below 1e-4
+  /// of f, which leaves room for functions that are as noisy as that, or below rounding.
   static bool stationary(const Quadratic<S>& q, S measure) {
     return q.gradient_scale.size() == 0 || measure <= std::max(S(1e-2), noise_cosine(q));
   }
 
-  // A rejected step whose predicted reduction stands out of the rounding error of f, and whose actual change is of
-  // the predicted size, contradicts the derivatives: short steps that keep doing so are no convergence. Where f
-  // changes by far more than predicted it is noise. Two orders of magnitude each way.
+  // A rejected step whose predicted reduction stands out of the rounding error of f, and whose actual change
+  // is of the predicted size, contradicts the derivatives: short steps that keep doing so are no convergence.
+  // Where f changes by far more than predicted it is noise. Two orders of magnitude each way.
   static constexpr S measurable = 100, contradiction = 100;
   Tolerances<S> t_;
   bool contradicted_ = false;

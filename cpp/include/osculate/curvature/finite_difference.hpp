@@ -1,7 +1,8 @@
 #pragma once
-// Jacobians by differences: forward (error about sqrt(eps)), central or one-sided three-point (eps^(2/3)), with steps
-// proportional to the parameters that stay within the bounds (Dennis & Schnabel 1983, section 5.4). Columns that share
-// no row of a known sparsity pattern are perturbed together (Curtis, Powell & Reid 1974).
+// Jacobians by differences: forward (error about sqrt(eps)), central or one-sided three-point (eps^(2/3)),
+// with steps proportional to the parameters that stay within the bounds (Dennis & Schnabel 1983,
+// section 5.4). Columns that share no row of a known sparsity pattern are perturbed together (Curtis, Powell
+// & Reid 1974).
 
 #include <cmath>
 #include <limits>
@@ -16,10 +17,10 @@ enum class Difference { two_point, three_point };
 template <class S>
 struct DifferenceOptions {
   Difference method = Difference::two_point;
-  Vector<S> relative_step{};  ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3)
-  Vector<S> typical{};        ///< |x_j| to use where x_j = 0; empty: 1
-  Vector<S> lower{}, upper{};  ///< points evaluated stay inside; empty: unbounded
-  Mask skip{};                ///< columns left zero (fixed parameters); empty: none
+  Vector<S> relative_step{};                      ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3)
+  Vector<S> typical{};                            ///< |x_j| to use where x_j = 0; empty: 1
+  Vector<S> lower{}, upper{};                     ///< points evaluated stay inside; empty: unbounded
+  Mask skip{};                                    ///< columns left zero (fixed parameters); empty: none
   S epsilon = std::numeric_limits<S>::epsilon();  ///< relative rounding of the function
 };
 
@@ -70,8 +71,8 @@ std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& opti
 
 /// The derivative from the residuals at both points of a step, written into `first`.
 template <class S, class Column>
-void difference_quotient(const DifferenceStep<S>& step, Difference method, const Vector<S>& r0, Column&& first,
-                         const Vector<S>& second) {
+void difference_quotient(const DifferenceStep<S>& step, Difference method, const Vector<S>& r0,
+                         Column&& first, const Vector<S>& second) {
   if (step.first == 0)
     first.setZero();
   else if (method == Difference::two_point)
@@ -86,7 +87,8 @@ void difference_quotient(const DifferenceStep<S>& step, Difference method, const
   }
 }
 
-/// Dense Jacobian at x with r0 = r(x). `evaluate(points, residuals)` fills the residuals of all columns of `points`.
+/// Dense Jacobian at x with r0 = r(x). `evaluate(points, residuals)` fills the residuals of all columns of
+/// `points`.
 template <class S, class Evaluate>
 void difference_jacobian(Evaluate&& evaluate, const DifferenceOptions<S>& options, const Vector<S>& x,
                          const Vector<S>& r0, Matrix<S>& jacobian) {
@@ -122,13 +124,14 @@ void difference_jacobian(Evaluate&& evaluate, const DifferenceOptions<S>& option
   }
 }
 
-/// Groups of columns without a common row, greedily in the given order.
+/// Groups of columns without a common row, greedily in the given order; columns in `skip` are in none.
 template <class S>
-std::vector<std::vector<Index>> column_groups(const SparseMatrix<S>& pattern) {
+std::vector<std::vector<Index>> column_groups(const SparseMatrix<S>& pattern, const Mask& skip = {}) {
   std::vector<std::vector<Index>> groups;
   std::vector<bool> grouped(static_cast<std::size_t>(pattern.cols()), false);
+  for (Index j = 0; j < skip.size(); ++j) grouped[static_cast<std::size_t>(j)] = skip[j];
   std::vector<Index> used(static_cast<std::size_t>(pattern.rows()), -1);
-  Index left = pattern.cols();
+  Index left = pattern.cols() - (skip.size() ? skip.count() : 0);
   while (left > 0) {
     const Index group = static_cast<Index>(groups.size());
     groups.emplace_back();

@@ -1,7 +1,7 @@
 #pragma once
-// Gauss-Newton curvature: B = J'J, the Hessian of |r|^2/2 without its second-order term sum_i r_i H_i. Always positive
-// semidefinite, and close to the Hessian where residuals are small or nearly linear.
-// The metric D is the running maximum of the column norms of J (More 1978, section 6), or a given scale.
+// Gauss-Newton curvature: B = J'J, the Hessian of |r|^2/2 without its second-order term sum_i r_i H_i. Always
+// positive semidefinite, and close to the Hessian where residuals are small or nearly linear. The metric D is
+// the running maximum of the column norms of J (More 1978, section 6), or a given scale.
 
 #include "../quadratic.hpp"
 #include "loss.hpp"
@@ -25,8 +25,8 @@ struct GaussNewton {
       column_norms(q.jacobian, norms);
       residual_norm = std::sqrt(2 * q.value);
     } else {
-      // The cosine of the gradient test is that of the reweighted problem, sqrt(rho') J and sqrt(rho') r: the corrected
-      // residual is blown up where the loss is concave.
+      // The cosine of the gradient test is that of the reweighted problem, sqrt(rho') J and sqrt(rho') r: the
+      // corrected residual is blown up where the loss is concave.
       q.uncorrected = q.residual;
       loss.correct(q.residual, irls, q.row_weight);
       scale_rows(q.jacobian, irls);

@@ -17,14 +17,17 @@ struct Hessian {
     q.value_noise = problem.epsilon() * std::abs(q.value);
     if (q.scale.size() != x.size()) {
       q.scale = given_scale.size() ? given_scale : Vector<S>(Vector<S>::Ones(x.size()));
-      // The length of the steepest-descent step to the model's minimum along -g; with no curvature, of a unit of x.
+      // The length of the steepest-descent step to the model's minimum along -g; with no curvature, of a unit
+      // of x.
       const Vector<S> direction = q.gradient.cwiseQuotient(q.scale.cwiseAbs2());
       const S slope = q.gradient.dot(direction);
-      const S curvature = std::abs(direction.dot(q.hessian.template selfadjointView<Eigen::Lower>() * direction));
+      const S curvature =
+          std::abs(direction.dot(q.hessian.template selfadjointView<Eigen::Lower>() * direction));
       const S length = direction.cwiseProduct(q.scale).norm();
       q.natural_radius = curvature > 0 && slope > 0 ? slope / curvature * length : S(1);
     }
-    return q.gradient.allFinite() && q.hessian.template triangularView<Eigen::Lower>().toDenseMatrix().allFinite();
+    return q.gradient.allFinite() &&
+           q.hessian.template triangularView<Eigen::Lower>().toDenseMatrix().allFinite();
   }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
-// What a Jacobian must be able to do, for its three forms: dense, sparse (compressed columns), and an operator of
-// which only the products J v and J'u are known.
+// What a Jacobian must be able to do, for its three forms: dense, sparse (compressed columns), and an
+// operator of which only the products J v and J'u are known.
 
 #include <cmath>
 #include <concepts>
@@ -10,7 +10,8 @@
 
 namespace osculate {
 
-/// A Jacobian known only by products: `multiply(v, out)` sets out = J v, `multiply_transposed(u, out)` out = J'u.
+/// A Jacobian known only by products: `multiply(v, out)` sets out = J v, `multiply_transposed(u, out)` out =
+/// J'u.
 template <class J, class S>
 concept JacobianOperator = requires(const J& j, const Vector<S>& v, Vector<S>& out) {
   { j.rows() } -> std::convertible_to<Index>;
@@ -45,8 +46,9 @@ void multiply_transposed(const J& j, const Vector<S>& u, Vector<S>& out) {
   j.multiply_transposed(u, out);
 }
 
-/// out_j = |J_j|. For an operator an estimate: the mean of (J'u)_j^2 over eight vectors u of random signs, whose
-/// expectation is |J_j|^2 (Bekas, Kokiopoulou & Saad, Appl. Numer. Math. 57, 2007, eq. 2); relative error about 1/4.
+/// out_j = |J_j|. For an operator an estimate: the mean of (J'u)_j^2 over eight vectors u of random signs,
+/// whose expectation is |J_j|^2 (Bekas, Kokiopoulou & Saad, Appl. Numer. Math. 57, 2007, eq. 2); relative
+/// error about 1/4.
 template <class S>
 void column_norms(const Matrix<S>& j, Vector<S>& out) {
   out = j.colwise().norm().transpose();
@@ -61,7 +63,8 @@ void column_norms(const J& j, Vector<S>& out) {
   constexpr int probes = 8;
   Vector<S> signs(j.rows()), product(j.cols());
   out.setZero(j.cols());
-  std::uint64_t state = 0x9E3779B97F4A7C15u;  // xorshift64 (Marsaglia 2003), fixed seed: the same bits every time
+  std::uint64_t state =
+      0x9E3779B97F4A7C15u;  // xorshift64 (Marsaglia 2003), fixed seed: the same bits every time
   for (int probe = 0; probe < probes; ++probe) {
     for (Index i = 0; i < signs.size(); ++i) {
       state ^= state << 13;
@@ -75,7 +78,8 @@ void column_norms(const J& j, Vector<S>& out) {
   out = (out / S(probes)).cwiseSqrt();
 }
 
-/// out_i = sum_j |J_ij x_j|, the size of the terms of residual i; zero for an operator, where it is not known.
+/// out_i = sum_j |J_ij x_j|, the size of the terms of residual i; zero for an operator, where it is not
+/// known.
 template <class S>
 void absolute_row_sums(const Matrix<S>& j, const Vector<S>& x, Vector<S>& out) {
   out.setZero(j.rows());
@@ -85,7 +89,8 @@ template <class S>
 void absolute_row_sums(const SparseMatrix<S>& j, const Vector<S>& x, Vector<S>& out) {
   out.setZero(j.rows());
   for (Index k = 0; k < j.cols(); ++k)
-    for (typename SparseMatrix<S>::InnerIterator it(j, k); it; ++it) out[it.row()] += std::abs(it.value() * x[k]);
+    for (typename SparseMatrix<S>::InnerIterator it(j, k); it; ++it)
+      out[it.row()] += std::abs(it.value() * x[k]);
 }
 template <class S, JacobianOperator<S> J>
 void absolute_row_sums(const J& j, const Vector<S>&, Vector<S>& out) {

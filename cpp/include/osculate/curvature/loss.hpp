@@ -1,8 +1,9 @@
 #pragma once
 // Robust losses of least squares: cost = C^2/2 sum_i rho((r_i / C)^2), with SciPy's definitions of rho.
-// The correction turns them into an ordinary Gauss-Newton model: with z = (r/C)^2, rows of J are multiplied by
-// sqrt(rho' + 2 rho'' z) and r by rho' / sqrt(rho' + 2 rho'' z), so that J'r is the gradient of the cost and J'J its
-// second-order approximation (Triggs, McLauchlan, Hartley & Fitzgibbon 2000, section 4.3 and appendix).
+// The correction turns them into an ordinary Gauss-Newton model: with z = (r/C)^2, rows of J are multiplied
+// by sqrt(rho' + 2 rho'' z) and r by rho' / sqrt(rho' + 2 rho'' z), so that J'r is the gradient of the cost
+// and J'J its second-order approximation (Triggs, McLauchlan, Hartley & Fitzgibbon 2000, section 4.3 and
+// appendix).
 
 #include <cmath>
 #include <functional>
@@ -77,8 +78,8 @@ class LossEvaluator {
     prepare(r);
     irls = rho1_.cwiseMax(S(0)).cwiseSqrt();
     row_weight.resize(r.size());
-    // Beyond the inflection the curvature rho' + 2 rho'' z is negative; the floor keeps J'J positive semidefinite
-    // and the corrected residual finite.
+    // Beyond the inflection the curvature rho' + 2 rho'' z is negative; the floor keeps J'J positive
+    // semidefinite and the corrected residual finite.
     const S floor = std::sqrt(std::numeric_limits<S>::epsilon());
     for (Index i = 0; i < r.size(); ++i) {
       const S w = std::sqrt(std::max(rho1_[i] + 2 * rho2_[i] * z_[i], floor * rho1_[i]));

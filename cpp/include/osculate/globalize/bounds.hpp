@@ -1,8 +1,9 @@
 #pragma once
-// Simple bounds l <= x <= u by an active set and a projected arc (Bertsekas, SIAM J. Control Optim. 20, 1982; Lin &
-// More, SIAM J. Optim. 9, 1999): a variable at a bound whose gradient points outward is fixed, the step of the others
-// is solved for, and what leaves the box is put on its bound. `Bounded` then solves again for the variables that are
-// still inside, so that the step is the model's minimizer on the face it ends on, not a mere projection.
+// Simple bounds l <= x <= u by an active set and a projected arc (Bertsekas, SIAM J. Control Optim. 20, 1982;
+// Lin & More, SIAM J. Optim. 9, 1999): a variable at a bound whose gradient points outward is fixed, the step
+// of the others is solved for, and what leaves the box is put on its bound. `Bounded` then solves again for
+// the variables that are still inside, so that the step is the model's minimizer on the face it ends on, not
+// a mere projection.
 
 #include <algorithm>
 #include <cmath>
@@ -31,9 +32,10 @@ struct Bounds {
               (x.array() >= upper.array() && q.gradient.array() < 0);
   }
 
-  /// candidate = P(x + scale * direction) and step = candidate - x. A component within rounding of its bound is put on
-  /// it.
-  void move(const Vector<S>& x, const Vector<S>& direction, S scale, Vector<S>& candidate, Vector<S>& step) const {
+  /// candidate = P(x + scale * direction) and step = candidate - x. A component within rounding of its bound
+  /// is put on it.
+  void move(const Vector<S>& x, const Vector<S>& direction, S scale, Vector<S>& candidate,
+            Vector<S>& step) const {
     candidate = x + scale * direction;
     if (any()) {
       constexpr S snap = 4 * std::numeric_limits<S>::epsilon();
@@ -63,8 +65,8 @@ void check(const Bounds<S>& bounds, const Vector<S>& x) {
   }
 }
 
-/// A linear solve whose steps stay in the box. `Inner` can restrict its subproblem: `restrict(fixed, displacement)`
-/// holds the fixed variables at the given displacement.
+/// A linear solve whose steps stay in the box. `Inner` can restrict its subproblem: `restrict(fixed,
+/// displacement)` holds the fixed variables at the given displacement.
 template <class S, class Inner>
 struct Bounded {
   Inner inner;

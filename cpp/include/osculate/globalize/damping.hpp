@@ -18,8 +18,8 @@ S first_damping(const Quadratic<S>& q, S tau) {
 }
 }  // namespace detail
 
-/// Nielsen, "Damping parameter in Marquardt's method" (IMM-REP-1999-05), eq. 2.5: lambda follows the gain ratio
-/// smoothly and grows ever faster while trials fail.
+/// Nielsen, "Damping parameter in Marquardt's method" (IMM-REP-1999-05), eq. 2.5: lambda follows the gain
+/// ratio smoothly and grows ever faster while trials fail.
 template <class S>
 struct NielsenDamping {
   S tau = S(1e-3);
@@ -42,8 +42,8 @@ struct NielsenDamping {
   }
 };
 
-/// Delayed gratification (Transtrum & Sethna, arXiv:1201.5885, section 2): lambda is raised little and lowered much,
-/// so that long valleys are followed in steps that are no bolder than they need be.
+/// Delayed gratification (Transtrum & Sethna, arXiv:1201.5885, section 2): lambda is raised little and
+/// lowered much, so that long valleys are followed in steps that are no bolder than they need be.
 template <class S>
 struct DelayedGratification {
   S tau = S(1e-3), raise = 2, lower = 10;

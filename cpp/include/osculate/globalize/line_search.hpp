@@ -1,6 +1,7 @@
 #pragma once
-// Backtracking line search with Armijo's condition f(x + s) <= f + 1e-4 g's; the next length is the minimizer of the
-// parabola through f, g's and f(x + s), kept within [0.1, 0.5] (Dennis & Schnabel 1983, section 6.3.2).
+// Backtracking line search with Armijo's condition f(x + s) <= f + 1e-4 g's; the next length is the minimizer
+// of the parabola through f, g's and f(x + s), kept within [0.1, 0.5] (Dennis & Schnabel 1983,
+// section 6.3.2).
 
 #include <cmath>
 

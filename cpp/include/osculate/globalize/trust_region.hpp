@@ -1,7 +1,7 @@
 #pragma once
-// Trust region on |D s|, after More, "The Levenberg-Marquardt algorithm: implementation and theory" (1978), section 4
-// and algorithm 7.1. The factors are MINPACK's; the first radius is |D x0|, not 100 |D x0|: with exact Jacobians that
-// solved 54 of the 54 NIST runs where 100 solved 53, at the same median of evaluations.
+// Trust region on |D s|, after More, "The Levenberg-Marquardt algorithm: implementation and theory" (1978),
+// section 4 and algorithm 7.1. The factors are MINPACK's; the first radius is |D x0|, not 100 |D x0|: with
+// exact Jacobians that solved 54 of the 54 NIST runs where 100 solved 53, at the same median of evaluations.
 
 #include <cmath>
 

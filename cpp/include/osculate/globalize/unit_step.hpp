@@ -1,6 +1,6 @@
 #pragma once
-// No globalization: every finite step is taken. For models that are exact (linear least squares, quadratics) and for
-// the textbook's pure Newton method.
+// No globalization: every finite step is taken. For models that are exact (linear least squares, quadratics)
+// and for the textbook's pure Newton method.
 
 #include <cmath>
 

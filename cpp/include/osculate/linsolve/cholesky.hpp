@@ -18,11 +18,13 @@ class CholeskyFactor {
   void prepare(const Model& q, const Vector<S>& inverse_scale) {
     gram(q.jacobian, a_, threads);
     const Index n = a_.cols();
-    for (Index k = 0; k < n; ++k) a_.col(k).tail(n - k).array() *= inverse_scale.tail(n - k).array() * inverse_scale[k];
+    for (Index k = 0; k < n; ++k)
+      a_.col(k).tail(n - k).array() *= inverse_scale.tail(n - k).array() * inverse_scale[k];
     scaled_gradient_ = q.gradient.cwiseProduct(inverse_scale);
   }
 
-  /// Rows and columns of fixed variables become the identity's; their displacement moves to the right-hand side.
+  /// Rows and columns of fixed variables become the identity's; their displacement moves to the right-hand
+  /// side.
   void restrict(const Mask& fixed, const Vector<S>& z) {
     g_ = scaled_gradient_;
     if (!z.isZero(0)) g_ += a_.template selfadjointView<Eigen::Lower>() * z;

@@ -1,6 +1,6 @@
 #pragma once
-// Chooses between Cholesky and QR for every lambda: Cholesky of the normal matrix is two to four times cheaper, and as
-// good until it is ill-conditioned.
+// Chooses between Cholesky and QR for every lambda: Cholesky of the normal matrix is two to four times
+// cheaper, and as good until it is ill-conditioned.
 
 #include "cholesky.hpp"
 #include "qr.hpp"
@@ -34,8 +34,8 @@ class DenseFactor {
     if (!use_qr_) {
       const bool done = cholesky.factorize(lambda);
       if (solver == LinearSolver::cholesky) return done;
-      // The normal equations lose about eps / rcond(A) of the step. A loss of 1e-3 slows convergence down no more than
-      // the inexact lambda does; beyond that QR pays.
+      // The normal equations lose about eps / rcond(A) of the step. A loss of 1e-3 slows convergence down no
+      // more than the inexact lambda does; beyond that QR pays.
       use_qr_ = !done || cholesky.reciprocal_condition() < 1000 * std::numeric_limits<S>::epsilon();
     }
     if (!use_qr_) return true;

@@ -1,6 +1,6 @@
 #pragma once
-// Powell's dogleg (1970): the path from the Cauchy point to the Gauss-Newton step, cut at the trust region. One linear
-// solve a point, however often the radius shrinks.
+// Powell's dogleg (1970): the path from the Cauchy point to the Gauss-Newton step, cut at the trust region.
+// One linear solve a point, however often the radius shrinks.
 
 #include <cmath>
 
@@ -45,7 +45,8 @@ struct Dogleg {
       d = held + (radius / cauchy_length) * cauchy;
     } else {
       const Vector<S> leg = newton - cauchy;
-      const S a = scaled_dot(q, leg, leg), b = scaled_dot(q, cauchy, leg), c = cauchy_length * cauchy_length - radius * radius;
+      const S a = scaled_dot(q, leg, leg), b = scaled_dot(q, cauchy, leg),
+              c = cauchy_length * cauchy_length - radius * radius;
       d = held + cauchy + ((-b + std::sqrt(std::max(S(0), b * b - a * c))) / a) * leg;
     }
     return true;

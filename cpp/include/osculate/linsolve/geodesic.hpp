@@ -27,8 +27,9 @@ struct GeodesicAcceleration {
   bool solve(const Model& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
     if (!inner.solve(q, x, trial, d)) return false;
     if (!active) return true;
-    constexpr S h = S(0.1);            // the paper's finite-difference step
-    constexpr S most_bending = S(0.75);  // the paper's alpha: 2 |D a| <= alpha |D d|, else the series is not trusted
+    constexpr S h = S(0.1);  // the paper's finite-difference step
+    constexpr S most_bending =
+        S(0.75);  // the paper's alpha: 2 |D a| <= alpha |D d|, else the series is not trusted
     probe = x + h * d;
     problem.residual_aside(probe, second);
     multiply(q.jacobian, d, right);
@@ -40,7 +41,8 @@ struct GeodesicAcceleration {
     if (!second.allFinite()) return true;
     multiply_transposed(q.jacobian, second, right);
     inner.solve_again(right, bend);
-    if (!bend.allFinite() || 2 * bend.cwiseProduct(q.scale).norm() > most_bending * d.cwiseProduct(q.scale).norm())
+    if (!bend.allFinite() ||
+        2 * bend.cwiseProduct(q.scale).norm() > most_bending * d.cwiseProduct(q.scale).norm())
       return true;
     d += bend / 2;
     return true;

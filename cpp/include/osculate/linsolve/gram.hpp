@@ -1,6 +1,6 @@
 #pragma once
-// The normal matrix J'J by symmetric rank updates on the lower triangle, in fixed blocks of rows: the same bits for
-// any number of threads.
+// The normal matrix J'J by symmetric rank updates on the lower triangle, in fixed blocks of rows: the same
+// bits for any number of threads.
 
 #include <vector>
 

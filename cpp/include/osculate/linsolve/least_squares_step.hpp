@@ -18,8 +18,8 @@ struct LinearSolverOptions {
   int threads = 1;
 };
 
-/// A factorization, or LSMR where that is asked for, where nothing else is possible (J is an operator) or where the
-/// factor would not fit.
+/// A factorization, or LSMR where that is asked for, where nothing else is possible (J is an operator) or
+/// where the factor would not fit.
 template <class S, class J>
 class LeastSquaresStep {
   static constexpr bool dense = std::is_same_v<J, Matrix<S>>, sparse = std::is_same_v<J, SparseMatrix<S>>;
@@ -29,9 +29,9 @@ class LeastSquaresStep {
   explicit LeastSquaresStep(const LinearSolverOptions& options) : options_(options) {
     using enum LinearSolver;
     const LinearSolver s = options.solver;
-    if (!sparse && s == sparse_cholesky) 
+    if (!sparse && s == sparse_cholesky)
       throw std::invalid_argument("linear_solver sparse_cholesky needs a sparse Jacobian; auto takes any");
-    if (!dense && (s == cholesky || s == qr)) 
+    if (!dense && (s == cholesky || s == qr))
       throw std::invalid_argument("linear_solver cholesky and qr need a dense Jacobian; auto takes any");
     lsmr_.tolerance = static_cast<S>(options.tolerance);
     lsmr_.max_iterations = options.max_iterations;
@@ -46,10 +46,11 @@ class LeastSquaresStep {
 
   void prepare(const GaussNewtonModel<S, J>& q) {
     if constexpr (sparse)
-      if (options_.solver == LinearSolver::automatic && !counted_) {
+      if (options_.solver == LinearSolver::automatic &&
+          q.jacobian.nonZeros() > counted_) {  // the first, or a fuller one
         const double most = options_.max_factor_bytes / factor_bytes<S>(1);
         if (count_factor_nonzeros(q.jacobian, most) > most) used_ = LinearSolver::lsmr;
-        counted_ = true;
+        counted_ = q.jacobian.nonZeros();
       }
     each([&](auto& step) { step.prepare(q); });
   }
@@ -63,8 +64,9 @@ class LeastSquaresStep {
   }
   /// See ScaledStep; LSMR cannot.
   void solve_again(const Vector<S>& b, Vector<S>& d) {
-    if (used_ == LinearSolver::lsmr) 
-      throw std::invalid_argument("geodesic_acceleration needs a factorization, which linear_solver lsmr is not");
+    if (used_ == LinearSolver::lsmr)
+      throw std::invalid_argument(
+          "geodesic_acceleration needs a factorization, which linear_solver lsmr is not");
     direct_.solve_again(b, d);
   }
 
@@ -78,7 +80,7 @@ class LeastSquaresStep {
   }
   LinearSolverOptions options_;
   LinearSolver used_ = LinearSolver::automatic;
-  bool counted_ = false;
+  Index counted_ = -1;  ///< nonzeros of the Jacobian whose factor was counted
   ScaledStep<S, Factor> direct_;
   LsmrStep<S> lsmr_;
 };

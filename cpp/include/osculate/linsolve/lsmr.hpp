@@ -1,7 +1,7 @@
 #pragma once
-// LSMR (Fong & Saunders, SIAM J. Sci. Comput. 33, 2011): least squares min |J d + r|^2 + damping |d|^2 from the products
-// J v and J'u alone. |d| grows with every iteration, so that the path is followed until it leaves the trust region,
-// as Steihaug (1983) does with CG.
+// LSMR (Fong & Saunders, SIAM J. Sci. Comput. 33, 2011): least squares min |J d + r|^2 + damping |d|^2 from
+// the products J v and J'u alone. |d| grows with every iteration, so that the path is followed until it
+// leaves the trust region, as Steihaug (1983) does with CG.
 
 #include <cmath>
 #include <limits>
@@ -12,10 +12,10 @@ namespace osculate {
 
 template <class S>
 struct LsmrOptions {
-  S tolerance = S(1e-2);     ///< on |J'(J d + r)|, relative to its value at d = 0
-  S damping = 0;             ///< lambda
+  S tolerance = S(1e-2);                          ///< on |J'(J d + r)|, relative to its value at d = 0
+  S damping = 0;                                  ///< lambda
   S radius = std::numeric_limits<S>::infinity();  ///< largest |d|
-  Index max_iterations = 0;  ///< 0: the smaller of twice the number of columns and 1000
+  Index max_iterations = 0;                       ///< 0: the smaller of twice the number of columns and 1000
 };
 
 template <class S>
@@ -29,7 +29,8 @@ template <class S, class Apply, class ApplyTransposed>
 LsmrOutcome<S> lsmr(Apply&& apply, ApplyTransposed&& apply_transposed, const Vector<S>& r, Index columns,
                     const LsmrOptions<S>& options, Vector<S>& d) {
   LsmrOutcome<S> outcome;
-  const Index limit = options.max_iterations > 0 ? options.max_iterations : std::min<Index>(2 * columns, 1000);
+  const Index limit =
+      options.max_iterations > 0 ? options.max_iterations : std::min<Index>(2 * columns, 1000);
   const S root = std::sqrt(options.damping);
   d.setZero(columns);
   Vector<S> u = -r, v(columns), work_u(r.size()), work_v(columns), before;
@@ -80,7 +81,8 @@ LsmrOutcome<S> lsmr(Apply&& apply, ApplyTransposed&& apply_transposed, const Vec
     if (std::isfinite(options.radius) && !(d.norm() < options.radius)) {
       // The point between the last two iterates where |d| = radius.
       const Vector<S> p = d - before;
-      const S a = p.squaredNorm(), b = before.dot(p), e = before.squaredNorm() - options.radius * options.radius;
+      const S a = p.squaredNorm(), b = before.dot(p),
+              e = before.squaredNorm() - options.radius * options.radius;
       const S t = a > 0 ? (-b + std::sqrt(std::max(S(0), b * b - a * e))) / a : S(0);
       d = before + t * p;
       outcome.at_radius = true;
@@ -103,7 +105,8 @@ LsmrOutcome<S> lsmr(Apply&& apply, ApplyTransposed&& apply_transposed, const Vec
     frobenius += alpha * alpha;
     // |zeta_bar| is |J'(J d + r)|, and eps |J| |J d + r| its rounding error.
     constexpr S epsilon = std::numeric_limits<S>::epsilon();
-    if (!std::isfinite(zeta_bar) || alpha == 0 || std::abs(zeta_bar) <= std::max(enough, epsilon * norm * residual))
+    if (!std::isfinite(zeta_bar) || alpha == 0 ||
+        std::abs(zeta_bar) <= std::max(enough, epsilon * norm * residual))
       return outcome;
   }
   return outcome;
@@ -137,8 +140,8 @@ struct LsmrStep {
   template <class Model>
   bool solve(const Model& q, const Vector<S>&, Trial<S>& trial, Vector<S>& d) {
     const Vector<S> free_scale = fixed.select(S(0), inverse_scale);
-    // An inexact Newton method: the relative error of the linear solve goes to zero with the gradient, which keeps the
-    // convergence superlinear (Dembo, Eisenstat & Steihaug 1982).
+    // An inexact Newton method: the relative error of the linear solve goes to zero with the gradient, which
+    // keeps the convergence superlinear (Dembo, Eisenstat & Steihaug 1982).
     const S residual = shifted.norm();
     const S measure = residual > 0 ? q.gradient.cwiseProduct(free_scale).norm() / residual : S(0);
     LsmrOptions<S> options{.tolerance = tolerance > 0 ? tolerance : std::min(S(0.1), measure),

@@ -1,9 +1,9 @@
 #pragma once
 // The exact trust-region step of a Hessian model: min g'z + z'Bz/2 over |z| <= radius, characterized by
-// (B + lambda I) z = -g with B + lambda I positive semidefinite (More & Sorensen, SIAM J. Sci. Stat. Comput. 4, 1983).
-// Where B is positive definite lambda comes from Cholesky factors and the secular equation; where it is not, from the
-// eigenbasis, which is computed once per point and in which the hard case (g orthogonal to the lowest eigenvector) is
-// plain.
+// (B + lambda I) z = -g with B + lambda I positive semidefinite (More & Sorensen, SIAM J. Sci. Stat. Comput.
+// 4, 1983). Where B is positive definite lambda comes from Cholesky factors and the secular equation; where
+// it is not, from the eigenbasis, which is computed once per point and in which the hard case (g orthogonal
+// to the lowest eigenvector) is plain.
 
 #include <Eigen/Eigenvalues>
 

@@ -1,7 +1,7 @@
 #pragma once
-// lambda >= 0 such that z(lambda) = -(A + lambda I)^-1 g has |z| = radius, within 10%, or lambda = 0 where |z(0)| is
-// not longer. Newton's method on the secular equation 1/|z| = 1/radius with safeguards (Hebden 1973; More 1978,
-// section 5). Usually one or two factorizations.
+// lambda >= 0 such that z(lambda) = -(A + lambda I)^-1 g has |z| = radius, within 10%, or lambda = 0 where
+// |z(0)| is not longer. Newton's method on the secular equation 1/|z| = 1/radius with safeguards (Hebden
+// 1973; More 1978, section 5). Usually one or two factorizations.
 
 #include <algorithm>
 #include <cmath>
@@ -13,7 +13,8 @@ namespace osculate {
 
 /// Solves for trial.radius, or with trial.damping where the radius is infinite. `Factor` has
 ///   factorize(lambda)   factors A + lambda I; false where that is singular
-///   full_rank()         whether the last factorization was of a nonsingular matrix (lambda = 0 may be solved in the
+///   full_rank()         whether the last factorization was of a nonsingular matrix (lambda = 0 may be solved
+///   in the
 ///                       least-norm sense)
 ///   solve(z)            z = -(A + lambda I)^-1 g
 ///   inverse_form(z)     z'(A + lambda I)^-1 z

@@ -1,6 +1,6 @@
 #pragma once
-// Newton's direction from Cholesky of D^-1 H D^-1 + tau I with the first tau in a geometric sequence that makes it
-// positive definite (Nocedal & Wright 2006, algorithm 3.3): always a descent direction.
+// Newton's direction from Cholesky of D^-1 H D^-1 + tau I with the first tau in a geometric sequence that
+// makes it positive definite (Nocedal & Wright 2006, algorithm 3.3): always a descent direction.
 
 #include <Eigen/Cholesky>
 #include <cmath>
@@ -31,7 +31,9 @@ struct ScaledHessian {
     for (Index k = 0; k < matrix.cols(); ++k)
       if (fixed[k]) matrix(k, k) = largest > 0 ? largest : S(1);
   }
-  void unscale(const Vector<S>& z, Vector<S>& d) const { d = fixed.select(held, z.cwiseProduct(inverse_scale)); }
+  void unscale(const Vector<S>& z, Vector<S>& d) const {
+    d = fixed.select(held, z.cwiseProduct(inverse_scale));
+  }
 };
 
 template <class S>
@@ -47,7 +49,8 @@ struct ShiftedCholesky {
   }
 
   bool solve(const HessianModel<S>&, const Vector<S>&, Trial<S>& trial, Vector<S>& d) {
-    const S smallest = scaled.matrix.diagonal().minCoeff(), size = scaled.matrix.diagonal().cwiseAbs().maxCoeff();
+    const S smallest = scaled.matrix.diagonal().minCoeff(),
+            size = scaled.matrix.diagonal().cwiseAbs().maxCoeff();
     const S least = S(1e-3) * (size > 0 ? size : S(1));  // Nocedal & Wright's beta, relative to the diagonal
     S tau = std::max(trial.damping, smallest > 0 ? S(0) : least - smallest);
     for (; std::isfinite(tau); tau = std::max(2 * tau, least)) {

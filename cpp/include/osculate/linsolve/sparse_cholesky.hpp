@@ -1,9 +1,11 @@
 #pragma once
-// L D L' of the damped normal matrix of a sparse Jacobian, through Eigen's SimplicialLDLT: the fill-reducing ordering
-// (AMD) and the symbolic factorization are computed once, as the pattern of J stays the same.
+// L D L' of the damped normal matrix of a sparse Jacobian, through Eigen's SimplicialLDLT: the fill-reducing
+// ordering (AMD) and the symbolic factorization are computed once, and again only where the pattern of J
+// changes, as it does where the caller drops entries that happen to be zero.
 
 #include <Eigen/OrderingMethods>
 #include <Eigen/SparseCholesky>
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -12,14 +14,15 @@
 
 namespace osculate {
 
-/// Nonzeros of L for the pattern of J'J ordered by AMD, counted on the elimination tree without storing L (Liu 1990;
-/// Davis, "Direct Methods for Sparse Linear Systems", 2006, section 4). Infinite when J'J itself would hold more than
-/// `most` entries, as a dense row of J makes it.
+/// Nonzeros of L for the pattern of J'J ordered by AMD, counted on the elimination tree without storing L
+/// (Liu 1990; Davis, "Direct Methods for Sparse Linear Systems", 2006, section 4). Infinite when J'J itself
+/// would hold more than `most` entries, as a dense row of J makes it.
 template <class S>
 double count_factor_nonzeros(const SparseMatrix<S>& j, double most) {
   std::vector<double> row_length(static_cast<std::size_t>(j.rows()), 0.0);
   for (Index k = 0; k < j.cols(); ++k)
-    for (typename SparseMatrix<S>::InnerIterator it(j, k); it; ++it) ++row_length[static_cast<std::size_t>(it.row())];
+    for (typename SparseMatrix<S>::InnerIterator it(j, k); it; ++it)
+      ++row_length[static_cast<std::size_t>(it.row())];
   double products = 0;
   for (const double length : row_length) products += length * length;
   if (products > 8 * most) return std::numeric_limits<double>::infinity();
@@ -28,11 +31,13 @@ double count_factor_nonzeros(const SparseMatrix<S>& j, double most) {
   ones.coeffs().setOnes();
   SparseMatrix<S> a = SparseMatrix<S>(ones.transpose()) * ones;
   Eigen::PermutationMatrix<Eigen::Dynamic, Eigen::Dynamic, typename SparseMatrix<S>::StorageIndex> order;
-  Eigen::AMDOrdering<typename SparseMatrix<S>::StorageIndex>()(a.template selfadjointView<Eigen::Lower>(), order);
+  Eigen::AMDOrdering<typename SparseMatrix<S>::StorageIndex>()(a.template selfadjointView<Eigen::Lower>(),
+                                                               order);
   SparseMatrix<S> upper(a.rows(), a.cols());
   upper.template selfadjointView<Eigen::Upper>() =
       a.template selfadjointView<Eigen::Lower>().twistedBy(order.inverse());
-  std::vector<Index> parent(static_cast<std::size_t>(a.cols()), -1), mark(static_cast<std::size_t>(a.cols()), -1);
+  std::vector<Index> parent(static_cast<std::size_t>(a.cols()), -1),
+      mark(static_cast<std::size_t>(a.cols()), -1);
   double count = 0;
   for (Index k = 0; k < upper.cols(); ++k) {
     mark[static_cast<std::size_t>(k)] = k;
@@ -61,8 +66,12 @@ class SparseCholeskyFactor {
   void prepare(const Model& q, const Vector<S>& inverse_scale) {
     scaled_ = q.jacobian * inverse_scale.asDiagonal();
     a_ = (SparseMatrix<S>(scaled_.transpose()) * scaled_).template triangularView<Eigen::Lower>();
-    if (!analyzed_) ldlt_.analyzePattern(a_);
-    analyzed_ = true;
+    complete_diagonal();
+    if (!same_pattern()) {
+      ldlt_.analyzePattern(a_);
+      starts_.assign(a_.outerIndexPtr(), a_.outerIndexPtr() + a_.cols() + 1);
+      rows_.assign(a_.innerIndexPtr(), a_.innerIndexPtr() + a_.nonZeros());
+    }
     scaled_gradient_ = q.gradient.cwiseProduct(inverse_scale);
   }
 
@@ -99,11 +108,32 @@ class SparseCholeskyFactor {
   Index size() const { return g_.size(); }
 
  private:
+  /// An empty column of J leaves none in A, whose diagonal is what a fixed variable needs.
+  void complete_diagonal() {
+    const auto has_diagonal = [this](Index k) {
+      const typename SparseMatrix<S>::InnerIterator first(a_, k);
+      return first && first.row() == k;
+    };
+    Index k = 0;
+    while (k < a_.cols() && has_diagonal(k)) ++k;
+    if (k == a_.cols()) return;
+    SparseMatrix<S> zeros(a_.rows(), a_.cols());
+    zeros.setIdentity();
+    zeros.coeffs().setZero();
+    a_ = SparseMatrix<S>(a_ + zeros);
+  }
+  bool same_pattern() const {
+    return static_cast<Index>(starts_.size()) == a_.cols() + 1 &&
+           static_cast<Index>(rows_.size()) == a_.nonZeros() &&
+           std::equal(starts_.begin(), starts_.end(), a_.outerIndexPtr()) &&
+           std::equal(rows_.begin(), rows_.end(), a_.innerIndexPtr());
+  }
+
   SparseMatrix<S> scaled_, a_, masked_;
+  std::vector<typename SparseMatrix<S>::StorageIndex> starts_, rows_;  ///< the pattern that was analyzed
   Vector<S> scaled_gradient_, g_;
   Eigen::SimplicialLDLT<SparseMatrix<S>, Eigen::Lower> ldlt_;
   S magnitude_ = 1;
-  bool analyzed_ = false;
 };
 
 }  // namespace osculate

@@ -1,6 +1,7 @@
 #pragma once
-// Gauss-Newton: the undamped step d = -J^+ r (least-norm where J is rank deficient), made safe by a line search, or by
-// a dogleg within a trust region (Powell 1970). Fast for small residuals; Levenberg-Marquardt is the one to start with.
+// Gauss-Newton: the undamped step d = -J^+ r (least-norm where J is rank deficient), made safe by a line
+// search, or by a dogleg within a trust region (Powell 1970). Fast for small residuals; Levenberg-Marquardt
+// is the one to start with.
 
 #include "../globalize/line_search.hpp"
 #include "../globalize/trust_region.hpp"
@@ -32,8 +33,8 @@ void check(const GaussNewtonOptions<S>& options, const Vector<S>& x0) {
 template <LeastSquaresProblem P, class S = typename P::Scalar, class Observer = NoObserver>
 LeastSquaresResult<S, typename P::Jacobian> gauss_newton(P& problem, const Vector<S>& x0,
                                                          const GaussNewtonOptions<S>& options = {},
-                                                         const Bounds<S>& bounds = {}, const Loss<S>& loss = {},
-                                                         Observer&& observe = {}) {
+                                                         const Bounds<S>& bounds = {},
+                                                         const Loss<S>& loss = {}, Observer&& observe = {}) {
   using J = typename P::Jacobian;
   check(options, x0);
   check(bounds, x0);
@@ -44,13 +45,15 @@ LeastSquaresResult<S, typename P::Jacobian> gauss_newton(P& problem, const Vecto
   GaussNewton<S> curvature{evaluator, options.scale};
   LeastSquaresStep<S, J> step(options.linear);
   const auto run = [&](auto linsolve, auto globalize, auto&& used) {
-    Result<S> ended = minimize_loop(cost, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);
+    Result<S> ended =
+        minimize_loop(cost, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);
     return finish(std::move(ended), q, used(linsolve));
   };
   if (options.strategy == GaussNewtonStrategy::dogleg)
-    return run(Bounded<S, Dogleg<S, LeastSquaresStep<S, J>>>{{step}, bounds}, TrustRegion<S>{options.initial_radius},
-               [](auto& l) { return l.inner.inner.used(); });
-  return run(Bounded<S, LeastSquaresStep<S, J>>{step, bounds}, LineSearch<S>{}, [](auto& l) { return l.inner.used(); });
+    return run(Bounded<S, Dogleg<S, LeastSquaresStep<S, J>>>{{step}, bounds},
+               TrustRegion<S>{options.initial_radius}, [](auto& l) { return l.inner.inner.used(); });
+  return run(Bounded<S, LeastSquaresStep<S, J>>{step, bounds}, LineSearch<S>{},
+             [](auto& l) { return l.inner.used(); });
 }
 
 }  // namespace osculate

@@ -1,6 +1,6 @@
 #pragma once
-// What the least-squares solvers share: the result, problems from lambdas, and the adapter that turns a residual
-// problem into what the loop asks for (a value, with a one-point cache for the model).
+// What the least-squares solvers share: the result, problems from lambdas, and the adapter that turns a
+// residual problem into what the loop asks for (a value, with a one-point cache for the model).
 
 #include <concepts>
 #include <limits>
@@ -18,15 +18,15 @@ namespace osculate {
 template <class S, class J = Matrix<S>>
 struct LeastSquaresResult : Result<S> {
   Vector<S> residual;  ///< r(x), without the loss
-  J jacobian;          ///< at x; with a robust loss its rows are corrected, so that J'J is the cost's curvature
-  Vector<S> scale;     ///< D
-  Mask fixed;          ///< parameters that cannot move at x: at a bound, held, or without influence
+  J jacobian;       ///< at x; with a robust loss its rows are corrected, so that J'J is the cost's curvature
+  Vector<S> scale;  ///< D
+  Mask fixed;       ///< parameters that cannot move at x: at a bound, held, or without influence
   /// What solved the linear systems; `automatic` has been resolved.
   LinearSolver linear_solver = LinearSolver::automatic;
 };
 
-/// A problem made of m residuals r(x) given by `f(x, r)` (r has size m) and, where given, the Jacobian `df(x, J)` (J
-/// is m x n); without it, forward differences.
+/// A problem made of m residuals r(x) given by `f(x, r)` (r has size m) and, where given, the Jacobian `df(x,
+/// J)` (J is m x n); without it, forward differences.
 template <class S, class F, class DF = std::nullptr_t>
 class ResidualProblem {
  public:
@@ -70,7 +70,8 @@ ResidualProblem<S, F, DF> residual_problem(Index m, F f, DF df = nullptr) {
   return ResidualProblem<S, F, DF>(m, std::move(f), std::move(df));
 }
 
-/// The loop's view of a residual problem: value(x) is the cost, and the residual behind it is kept for the model.
+/// The loop's view of a residual problem: value(x) is the cost, and the residual behind it is kept for the
+/// model.
 template <LeastSquaresProblem P>
 class CostOfResiduals {
  public:

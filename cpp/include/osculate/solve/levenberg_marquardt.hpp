@@ -1,7 +1,8 @@
 #pragma once
-// Levenberg-Marquardt: Gauss-Newton's model, damped. By default as in More, "The Levenberg-Marquardt algorithm:
-// implementation and theory" (Numerical Analysis, LNM 630, 1978): a trust region on |D d| whose lambda comes from the
-// secular equation. Simple bounds, robust losses and geodesic acceleration are parts that drop out when not used.
+// Levenberg-Marquardt: Gauss-Newton's model, damped. By default as in More, "The Levenberg-Marquardt
+// algorithm: implementation and theory" (Numerical Analysis, LNM 630, 1978): a trust region on |D d| whose
+// lambda comes from the secular equation. Simple bounds, robust losses and geodesic acceleration are parts
+// that drop out when not used.
 
 #include "../globalize/damping.hpp"
 #include "../globalize/trust_region.hpp"
@@ -16,8 +17,8 @@ template <class S>
 struct LevenbergMarquardtOptions {
   Tolerances<S> tolerances{};
   Damping damping = Damping::more;
-  S initial_radius = 1;      ///< first radius in units of |D x0|, for Damping::more (MINPACK: factor)
-  Vector<S> scale{};         ///< D; empty: running column norms of J
+  S initial_radius = 1;  ///< first radius in units of |D x0|, for Damping::more (MINPACK: factor)
+  Vector<S> scale{};     ///< D; empty: running column norms of J
   bool geodesic_acceleration = false;
   LinearSolverOptions linear{};
 };
@@ -33,8 +34,8 @@ void check(const LevenbergMarquardtOptions<S>& options, const Vector<S>& x0) {
 /// Minimizes sum_i rho(r_i(x)^2) / 2 from x0 within the bounds.
 template <LeastSquaresProblem P, class S = typename P::Scalar, class Observer = NoObserver>
 LeastSquaresResult<S, typename P::Jacobian> levenberg_marquardt(
-    P& problem, const Vector<S>& x0, const LevenbergMarquardtOptions<S>& options = {}, const Bounds<S>& bounds = {},
-    const Loss<S>& loss = {}, Observer&& observe = {}) {
+    P& problem, const Vector<S>& x0, const LevenbergMarquardtOptions<S>& options = {},
+    const Bounds<S>& bounds = {}, const Loss<S>& loss = {}, Observer&& observe = {}) {
   using J = typename P::Jacobian;
   check(options, x0);
   check(bounds, x0);
@@ -47,7 +48,8 @@ LeastSquaresResult<S, typename P::Jacobian> levenberg_marquardt(
   Bounded<S, Accelerated> linsolve{
       {LeastSquaresStep<S, J>(options.linear), cost, options.geodesic_acceleration}, bounds};
   const auto run = [&](auto globalize) {
-    Result<S> ended = minimize_loop(cost, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);
+    Result<S> ended =
+        minimize_loop(cost, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);
     return finish(std::move(ended), q, linsolve.inner.inner.used());
   };
   switch (options.damping) {

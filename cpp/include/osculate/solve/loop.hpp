@@ -64,6 +64,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     trial = globalize.start(q);
     Verdict verdict = Verdict::resolve;
     S value = 0;
+    bool finite_trial = false, nonfinite_trial = false;
     while (status == Status::not_run && verdict != Verdict::accept) {
       if (verdict == Verdict::resolve && !linsolve.solve(q, x, trial, direction)) {
         status = Status::singular;
@@ -71,17 +72,20 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       }
       bounds.move(x, direction, trial.scale, candidate, step);
       value = problem.value(candidate);
+      (std::isfinite(value) ? finite_trial : nonfinite_trial) |= !step.isZero(0);
       judged.predicted = q.predicted_reduction(step);
       judged.actual = std::isfinite(value) ? q.value - value : -std::numeric_limits<S>::infinity();
-      judged.ratio = judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
+      judged.ratio =
+          judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
       judged.slope = q.gradient.dot(step);
       judged.step = step.cwiseProduct(q.scale).norm();
       verdict = globalize.judge(q, judged, trial);
       judged.accepted = verdict == Verdict::accept;
-      status = stop.after_trial(q, judged, record.optimality, (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
+      status = stop.after_trial(q, judged, record.optimality,
+                                (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
       if (judged.accepted || status != Status::not_run) break;
       if (verdict == Verdict::give_up || step.isZero(0))
-        status = std::isfinite(value) ? Status::no_progress : Status::nonfinite;
+        status = nonfinite_trial && !finite_trial ? Status::nonfinite : Status::no_progress;
       else
         status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
     }

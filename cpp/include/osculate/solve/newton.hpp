@@ -1,7 +1,7 @@
 #pragma once
-// Newton's method with a dense Hessian: quadratic convergence near a minimum, a trust region (More-Sorensen) or a line
-// search (shifted Cholesky) far from it. A vanishing gradient counts as success only where the Hessian of the free
-// variables is not indefinite; a saddle is left along its negative curvature.
+// Newton's method with a dense Hessian: quadratic convergence near a minimum, a trust region (More-Sorensen)
+// or a line search (shifted Cholesky) far from it. A vanishing gradient counts as success only where the
+// Hessian of the free variables is not indefinite; a saddle is left along its negative curvature.
 
 #include "../concepts.hpp"
 #include "../curvature/hessian.hpp"
@@ -50,8 +50,8 @@ class ValueOfFunction {
 
 /// Minimizes problem.value from x0 within the bounds.
 template <TwiceDifferentiable P, class S = typename P::Scalar, class Observer = NoObserver>
-Result<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {}, const Bounds<S>& bounds = {},
-                 Observer&& observe = {}) {
+Result<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {},
+                 const Bounds<S>& bounds = {}, Observer&& observe = {}) {
   check(options.tolerances);
   check(bounds, x0);
   if (!(options.initial_radius > 0)) throw std::invalid_argument("initial_radius must be positive");

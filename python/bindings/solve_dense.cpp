@@ -1,0 +1,7 @@
+#include "run.hpp"
+
+namespace osculate::python {
+
+py::tuple solve(DenseProblem& problem, Request& request) { return run_levenberg_marquardt(problem, request); }
+
+}  // namespace osculate::python

@@ -63,20 +63,21 @@ def least_squares(
 ) -> LeastSquaresResult:
     """Minimize the sum of squares, or of a robust loss of squares, of a vector function within bounds.
 
-    Finds a local minimum of ``F(x) = C^2/2 * sum(rho((fun(x)_i / C)^2))`` subject to ``lower <= x <= upper``, with C =
-    `f_scale`. The first twenty-one arguments are those of `scipy.optimize.least_squares`.
+    Finds a local minimum of ``F(x) = C^2/2 * sum(rho((fun(x)_i / C)^2))`` subject to ``lower <= x <= upper``,
+    with C = `f_scale`. The first twenty-one arguments are those of `scipy.optimize.least_squares`.
 
     Parameters
     ----------
     fun : callable
-        ``fun(x, *args, **kwargs)`` gives the residuals, shape (m,), for parameters x, a float64 array of shape (n,) of its
-        own. NaN or inf at a trial point shortens the step.
+        ``fun(x, *args, **kwargs)`` gives the residuals, shape (m,), for parameters x, a float64 array of
+        shape (n,) of its own. NaN or inf at a trial point shortens the step.
     x0 : array_like, shape (n,)
         The start; must lie within the bounds, and may lie on them.
     jac : {"2-point", "3-point", "cs"}, callable or True
-        The Jacobian dr_i/dx_j, shape (m, n): by forward or central differences, by complex step (exact to rounding, for a
-        `fun` that computes with complex numbers), or from ``jac(x, *args, **kwargs)``: an array, a scipy.sparse matrix or a
-        linear operator with ``matvec`` and ``rmatvec``. True: `fun` returns ``(residuals, Jacobian)``.
+        The Jacobian dr_i/dx_j, shape (m, n): by forward or central differences, by complex step (exact to
+        rounding, for a `fun` that computes with complex numbers), or from ``jac(x, *args, **kwargs)``: an
+        array, a scipy.sparse matrix or a linear operator with ``matvec`` and ``rmatvec``. True: `fun` returns
+        ``(residuals, Jacobian)``.
     bounds : pair or scipy.optimize.Bounds
         Lower and upper bounds, each a number or of shape (n,). Equal bounds fix a parameter.
     method : {"trf", "dogbox", "lm"}
@@ -86,25 +87,27 @@ def least_squares(
     xtol : float or None, default 1e-8
         Converged when the step s obeys ``|D s| <= xtol * |D x|``, D being the scale of the parameters.
     gtol : float or None, default 1e-8
-        Converged when the cosine ``|J_j . r| / (|J_j| |r|)`` is at most gtol for every free column: MINPACK's test, as
-        SciPy's method "lm" has it (its "trf" takes the absolute gradient, which depends on the unit of the residuals).
-        None switches a test off; a tolerance below the machine epsilon is an error.
+        Converged when the cosine ``|J_j . r| / (|J_j| |r|)`` is at most gtol for every free column: MINPACK's
+        test, as SciPy's method "lm" has it (its "trf" takes the absolute gradient, which depends on the unit
+        of the residuals). None switches a test off; a tolerance below the machine epsilon is an error.
     x_scale : None, "jac" or array_like
-        The scale of the parameters, 1/D. None and "jac": D is the running maximum of the column norms of the Jacobian.
+        The scale of the parameters, 1/D. None and "jac": D is the running maximum of the column norms of the
+        Jacobian.
     loss : {"linear", "soft_l1", "huber", "cauchy", "arctan"} or callable
-        rho as SciPy defines it. A callable maps z, shape (m,), to rho, rho', rho'' as an array of shape (3, m).
+        rho as SciPy defines it. A callable maps z, shape (m,), to rho, rho', rho'' as an array of shape
+        (3, m).
     f_scale : float, default 1.0
         C, the residual from which on the loss counts a point as an outlier.
     diff_step : float or array_like, optional
-        Relative step of the differences; default eps^(1/2) for "2-point", eps^(1/3) for "3-point", eps being that of the
-        dtype `fun` returns.
+        Relative step of the differences; default eps^(1/2) for "2-point", eps^(1/3) for "3-point", eps being
+        that of the dtype `fun` returns.
     tr_solver : {None, "exact", "lsmr"}
         "lsmr" solves the linear systems iteratively, as ``linear_solver="lsmr"`` does.
     tr_options : dict, optional
         ``atol``, ``btol`` (relative accuracy) and ``maxiter`` of LSMR.
     jac_sparsity : array_like or scipy.sparse matrix, shape (m, n), optional
-        Nonzero pattern of the Jacobian: differences then need as many evaluations as there are groups of columns without a
-        common row, and the linear algebra is sparse.
+        Nonzero pattern of the Jacobian: differences then need as many evaluations as there are groups of
+        columns without a common row, and the linear algebra is sparse.
     max_nfev : int, optional
         Most evaluations of the residuals, those for differences not counted; default 100 n.
     verbose : {0, 1, 2}
@@ -112,52 +115,58 @@ def least_squares(
     args, kwargs : tuple, dict
         Passed on to `fun` and `jac`.
     callback : callable, optional
-        ``callback(intermediate_result=...)`` or ``callback(x)`` after every iteration; StopIteration ends the solve.
+        ``callback(intermediate_result=...)`` or ``callback(x)`` after every iteration; StopIteration ends the
+        solve.
     workers : int or map-like callable, optional
-        Evaluates the points of a difference Jacobian in parallel: a number of processes (-1: all), or ``workers(fun, points)``.
+        Evaluates the points of a difference Jacobian in parallel: a number of processes (-1: all), or
+        ``workers(fun, points)``.
     fixed : array_like of bool, shape (n,), optional
         True keeps a parameter at its start.
     damping : {"more", "nielsen", "delayed_gratification"}
         How the step is controlled: More's trust region, Nielsen's or Transtrum & Sethna's rule for lambda.
     linear_solver : {"auto", "cholesky", "qr", "sparse_cholesky", "lsmr"}
-        "auto" takes Cholesky of the normal equations, QR where those are ill-conditioned, sparse Cholesky or LSMR for
-        sparse Jacobians.
+        "auto" takes Cholesky of the normal equations, QR where those are ill-conditioned, sparse Cholesky or
+        LSMR for sparse Jacobians.
     initial_radius : float, default 1.0
-        First trust-region radius in units of ``|D x0|`` (MINPACK's factor); smaller values for starts that jump away.
+        First trust-region radius in units of ``|D x0|`` (MINPACK's factor); smaller values for starts that
+        jump away.
     geodesic_acceleration : bool, default False
         Bends each step by its second-order correction, for one more evaluation; pays in long curved valleys.
     max_iterations : int, optional
         Most accepted steps; default no limit but that of `max_nfev`.
     max_factor_bytes : float, default 4e9
-        A sparse factorization that would take more memory is not made; "auto" takes LSMR then, and the result says so.
+        A sparse factorization that would take more memory is not made; "auto" takes LSMR then, and the result
+        says so.
     threads : int, optional
-        Threads for the product J'J of large problems; default the CPUs this process may use. The result does not depend on it.
+        Threads for the product J'J of large problems; default the CPUs this process may use. The result does
+        not depend on it.
 
     Returns
     -------
     LeastSquaresResult
-        SciPy's fields, and `outcome`, `iterations`, `evaluations`, `trace`, `covariance()`, `stderr`. Failing to converge
-        neither raises nor warns: look at `success` and `message`.
+        SciPy's fields, and `outcome`, `iterations`, `evaluations`, `trace`, `covariance()`, `stderr`. Failing
+        to converge neither raises nor warns: look at `success` and `message`.
 
     Raises
     ------
     ValueError
-        An argument has a wrong value or shape, x0 is outside its bounds, or the residuals are not finite at x0.
+        An argument has a wrong value or shape, x0 is outside its bounds, or the residuals are not finite
+        at x0.
     TypeError
         An argument or what a callback returns has the wrong type.
 
     Notes
     -----
-    Levenberg-Marquardt as a trust region on ``|D s|`` with lambda from the secular equation [1]_. At bounds an active set is
-    fixed and the arc is projected [2]_; losses enter by the second-order correction of Triggs [3]_. An iteration costs one
-    Jacobian, J'J (m n^2 operations) and one or two factorizations of n^3 / 3.
+    Levenberg-Marquardt as a trust region on ``|D s|`` with lambda from the secular equation [1]_. At bounds an
+    active set is fixed and the arc is projected [2]_; losses enter by the second-order correction of Triggs
+    [3]_. An iteration costs one Jacobian, J'J (m n^2 operations) and one or two factorizations of n^3 / 3.
 
     References
     ----------
-    .. [1] J. J. More, "The Levenberg-Marquardt algorithm: implementation and theory", Numerical Analysis, LNM 630, 1978,
-       doi:10.1007/BFb0067700.
-    .. [2] D. P. Bertsekas, "Projected Newton methods for optimization problems with simple constraints", SIAM J. Control
-       Optim. 20, 1982, doi:10.1137/0320018.
+    .. [1] J. J. More, "The Levenberg-Marquardt algorithm: implementation and theory", Numerical Analysis,
+       LNM 630, 1978, doi:10.1007/BFb0067700.
+    .. [2] D. P. Bertsekas, "Projected Newton methods for optimization problems with simple constraints",
+       SIAM J. Control Optim. 20, 1982, doi:10.1137/0320018.
     .. [3] B. Triggs et al., "Bundle adjustment: a modern synthesis", 2000, doi:10.1007/3-540-44480-7_21.
 
     Examples
@@ -190,10 +199,16 @@ def least_squares(
     elif isinstance(jac, str) and jac in JACOBIANS:
         source = JACOBIANS[jac]
     else:
-        raise ValueError(f"{who}: jac must be '2-point', '3-point', 'cs', True or a callable, got {arg.shown(jac)}")
+        raise ValueError(
+            f"{who}: jac must be '2-point', '3-point', 'cs', True or a callable, got {arg.shown(jac)}"
+        )
     if isinstance(x_scale, str) and x_scale != "jac":
         raise ValueError(f"{who}: x_scale must be None, 'jac' or positive numbers, got {x_scale!r}")
-    scale = None if x_scale is None or isinstance(x_scale, str) else 1 / arg.positive_vector(who, "x_scale", x_scale, n)
+    scale = (
+        None
+        if x_scale is None or isinstance(x_scale, str)
+        else 1 / arg.positive_vector(who, "x_scale", x_scale, n)
+    )
     relative_step = None if diff_step is None else arg.positive_vector(who, "diff_step", diff_step, n)
     if callable(loss):
         loss_code, custom = CUSTOM_LOSS, loss
@@ -255,12 +270,16 @@ def _lsmr_options(who: str, options: Mapping[str, Any] | None) -> tuple[float, i
     unknown = sorted(str(name) for name in options if name not in LSMR_OPTIONS)
     if unknown:
         raise ValueError(f"{who}: tr_options may have {', '.join(LSMR_OPTIONS)}, got {', '.join(unknown)}")
-    accuracies = [arg.positive(who, f"tr_options[{k!r}]", options[k]) for k in ("atol", "btol") if k in options]
+    accuracies = [
+        arg.positive(who, f"tr_options[{k!r}]", options[k]) for k in ("atol", "btol") if k in options
+    ]
     return max(accuracies, default=0.0), arg.count(who, "tr_options['maxiter']", options.get("maxiter"))
 
 
 def _result_from_core(out: tuple[Any, ...], lower: Any, upper: Any) -> LeastSquaresResult:
-    x, cost, fun, jac, grad, optimality, fixed, status, iterations, nfev, njev, evaluations, trace, solver = out
+    x, cost, fun, jac, grad, optimality, fixed, status, iterations, nfev, njev, evaluations, trace, solver = (
+        out
+    )
     outcome = STATUSES[status]
     if lower is None:
         active = np.zeros(x.size, dtype=np.int64)

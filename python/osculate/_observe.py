@@ -73,6 +73,6 @@ class Observer:
         """Prints the closing line."""
         if self.verbose:
             print(
-                f"{result.message} {result.nfev} evaluations, {result.njev} Jacobians, cost {result.cost:.6e}, "
-                f"optimality {result.optimality:.2e}."
+                f"{result.message} {result.nfev} evaluations, {result.njev} Jacobians, "
+                f"cost {result.cost:.6e}, optimality {result.optimality:.2e}."
             )

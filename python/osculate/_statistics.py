@@ -110,7 +110,9 @@ def student_t_quantile(probability: float, degrees_of_freedom: int) -> float:
     ValueError
         If an argument is outside its range.
 
-    Notes ----- With theta = arctan(t / sqrt(nu)) the distribution is a finite sum of powers of cos(theta)
+    Notes
+    -----
+    With theta = arctan(t / sqrt(nu)) the distribution is a finite sum of powers of cos(theta)
     (Abramowitz & Stegun 1972, 26.7.3 for odd and 26.7.4 for even nu), solved by bisection in theta, where it
     is increasing. Above 500 degrees of freedom Fisher and Cornish's expansion around the normal quantile
     (26.7.5) is as accurate: its first neglected term is of order nu^-5.

@@ -35,7 +35,8 @@ def resolve(threads: int | None, caller: str = "") -> int:
         count = operator.index(threads)
     except TypeError:
         raise TypeError(
-            f"{caller}threads: got {threads!r} of type {type(threads).__name__}, expected a positive integer or None"
+            f"{caller}threads: got {threads!r} of type {type(threads).__name__}, "
+            "expected a positive integer or None"
         ) from None
     if not 1 <= count <= MOST:
         raise ValueError(f"{caller}threads: got {count}, expected an integer from 1 to {MOST}, or None")

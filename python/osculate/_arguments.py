@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 FloatArray = NDArray[np.float64]
 EPSILON = float(np.finfo(float).eps)
+LSMR_OPTIONS = ("atol", "btol", "maxiter", "regularize")  # SciPy's regularize: our damping always does
 UNBOUNDED = (-np.inf, np.inf)
 MOST = 2**62  # what the core's integers hold
 NOT_NUMBERS = (bool, np.bool_, str, bytes, complex, np.complexfloating)
@@ -223,3 +224,16 @@ def wants_intermediate_result(callback: Callable[..., Any]) -> bool:
         return set(inspect.signature(callback).parameters) == {"intermediate_result"}
     except (TypeError, ValueError):  # a builtin without a signature
         return False
+
+
+def lsmr_options(who: str, options: Mapping[str, Any] | None) -> tuple[float, int]:
+    """Relative accuracy and most iterations of LSMR from SciPy's `tr_options`; 0 where not given."""
+    if not options:
+        return 0.0, 0
+    if not isinstance(options, Mapping):
+        raise TypeError(f"{who}: tr_options must be a dict, got {shown(options)}")
+    unknown = sorted(str(name) for name in options if name not in LSMR_OPTIONS)
+    if unknown:
+        raise ValueError(f"{who}: tr_options may have {', '.join(LSMR_OPTIONS)}, got {', '.join(unknown)}")
+    accuracies = [positive(who, f"tr_options[{k!r}]", options[k]) for k in ("atol", "btol") if k in options]
+    return max(accuracies, default=0.0), count(who, "tr_options['maxiter']", options.get("maxiter"))

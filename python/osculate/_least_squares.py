@@ -23,7 +23,6 @@ DAMPINGS = {"more": 0, "nielsen": 1, "delayed_gratification": 2}
 LINEAR_SOLVERS = {"auto": 0, "cholesky": 1, "qr": 2, "sparse_cholesky": 3, "lsmr": 4}
 SOLVER_NAMES = {code: name for name, code in LINEAR_SOLVERS.items()}
 TR_SOLVERS = {"exact": 0, "lsmr": 4}
-LSMR_OPTIONS = ("atol", "btol", "maxiter", "regularize")  # SciPy's regularize: our damping always does
 STATUSES = {int(status): status for status in Status}
 SENTENCES = {status: status.sentence for status in Status}
 UNBOUNDED = arg.UNBOUNDED
@@ -157,9 +156,10 @@ def least_squares(
 
     Notes
     -----
-    Levenberg-Marquardt as a trust region on ``|D s|`` with lambda from the secular equation [1]_. At bounds an
-    active set is fixed and the arc is projected [2]_; losses enter by the second-order correction of Triggs
-    [3]_. An iteration costs one Jacobian, J'J (m n^2 operations) and one or two factorizations of n^3 / 3.
+    Levenberg-Marquardt as a trust region on ``|D s|`` with lambda from the secular equation [1]_. At bounds
+    an active set is fixed and the arc is projected [2]_; losses enter by the second-order correction of
+    Triggs [3]_. An iteration costs one Jacobian, J'J (m n^2 operations) and one or two factorizations of
+    n^3 / 3.
 
     References
     ----------
@@ -217,7 +217,7 @@ def least_squares(
     solver = arg.choice(who, "linear_solver", linear_solver, LINEAR_SOLVERS)
     if tr_solver is not None:
         solver = arg.choice(who, "tr_solver", tr_solver, TR_SOLVERS) or solver
-    accuracy, lsmr_iterations = _lsmr_options(who, tr_options)
+    accuracy, lsmr_iterations = arg.lsmr_options(who, tr_options)
     if verbose not in (0, 1, 2):
         raise ValueError(f"{who}: verbose must be 0, 1 or 2, got {verbose!r}")
     if callback is not None and not callable(callback):
@@ -260,20 +260,6 @@ def least_squares(
     if observe is not None:
         observe.end(result)
     return result
-
-
-def _lsmr_options(who: str, options: Mapping[str, Any] | None) -> tuple[float, int]:
-    if not options:
-        return 0.0, 0
-    if not isinstance(options, Mapping):
-        raise TypeError(f"{who}: tr_options must be a dict, got {arg.shown(options)}")
-    unknown = sorted(str(name) for name in options if name not in LSMR_OPTIONS)
-    if unknown:
-        raise ValueError(f"{who}: tr_options may have {', '.join(LSMR_OPTIONS)}, got {', '.join(unknown)}")
-    accuracies = [
-        arg.positive(who, f"tr_options[{k!r}]", options[k]) for k in ("atol", "btol") if k in options
-    ]
-    return max(accuracies, default=0.0), arg.count(who, "tr_options['maxiter']", options.get("maxiter"))
 
 
 def _result_from_core(out: tuple[Any, ...], lower: Any, upper: Any) -> LeastSquaresResult:

@@ -16,7 +16,9 @@ here; an evaluation is then a residual, with or without its Jacobian, as it come
 
 Measurement. max_nfev runs through a ladder k_1 < ... < k_s. In one round every (solver, k) is timed once,
 in an order that is shuffled every round, so that drift of the machine meets all alike; garbage collection
-is off and BLAS has one thread. From each time the callbacks' own is subtracted: their mean cost, measured
+is off and BLAS has one thread. A timing is the mean of CALLS consecutive calls after one that is not timed:
+a loop of fits, as users write it, and as the callbacks are timed too; right after another solver's run a
+call takes two to three times as long, whichever solver it is. From each time the callbacks' own is subtracted: their mean cost, measured
 in the same round by calling them from a loop that is itself subtracted, times how often the run called
 them. A straight line through the round's s points gives that round's call and evaluation cost; reported are
 medians and quartiles over ROUNDS rounds. The abscissa is the number of Jacobians on the "newton" path (each
@@ -41,7 +43,8 @@ from problem import Array
 
 SIZES = (2, 3, 10, 100)
 TOLERANCE = 2.3e-16  # the least that SciPy's `lm` accepts
-ROUNDS = {2: 101, 3: 101, 10: 101, 100: 15}
+ROUNDS = {2: 41, 3: 41, 10: 41, 100: 15}
+CALLS = {2: 8, 3: 8, 10: 8, 100: 1}
 LADDER = {2: (2, 5, 10, 20, 40, 80), 3: (2, 5, 10, 20, 40, 80), 10: (2, 5, 10, 20, 40, 80), 100: (2, 10, 20)}
 
 
@@ -138,6 +141,14 @@ def _callback_seconds(function: Callable[[Array], Array], x: Array, repeats: int
     return (called - began - (perf_counter() - called)) / repeats
 
 
+def _solver_seconds(solve: Callable[..., Any], case: Case, k: int, repeats: int) -> float:
+    solve(case, k)
+    began = perf_counter()
+    for _ in range(repeats):
+        solve(case, k)
+    return (perf_counter() - began) / repeats
+
+
 def _line(evaluations: list[int], seconds: list[float]) -> tuple[float, float]:
     """Intercept and slope by least squares."""
     A = np.column_stack([np.ones(len(seconds)), evaluations])
@@ -159,9 +170,7 @@ def measure(case: Case, n: int) -> list[dict[str, Any]]:
             cost = [_callback_seconds(f, case.x0, 50) for f in (case.residual, case.jacobian)]
             times = {}
             for s, k in order:
-                began = perf_counter()
-                candidates[s](case, k)
-                elapsed = perf_counter() - began
+                elapsed = _solver_seconds(candidates[s], case, k, CALLS[n])
                 times[s, k] = elapsed - sum(c * count for c, count in zip(cost, counts[s, k], strict=True))
             for s in candidates:
                 evaluations = [counts[s, k][case.abscissa] for k in ladder]

@@ -56,7 +56,7 @@ def model(t, a):
     say()
     return np.exp(-a * t)
 def solve():
-    osculate.curve_fit(model, np.ones(3), np.zeros(3), [1.0], ftol=1e-15, xtol=1e-15, gtol=1e-15)
+    osculate.curve_fit(model, np.arange(4.0), [1.0, 0.5, 0.2, 0.2], [1.0])
 """
 INTERRUPTED = """
 import signal
@@ -98,7 +98,7 @@ def python(text: str, *, interrupt: bool = False) -> tuple[int, str, str]:
 )
 def test_interrupt_ends_the_solve_with_keyboard_interrupt(body: str) -> None:
     code, out, err = python(INTERRUPTED.format(body=body), interrupt=True)
-    assert err.splitlines()[-1] == "KeyboardInterrupt"
+    assert err.endswith("\nKeyboardInterrupt\n"), err
     assert code == -signal.SIGINT
     assert out == ""
 

@@ -4,6 +4,7 @@
 
 namespace osculate::python {
 void bind_status(pybind11::module_& m);
+void bind_expr(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 }  // namespace osculate::python
 
@@ -11,5 +12,6 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   (void)osculate::detail::forked();  // from now on a fork is noticed: another library may have started
                                      // OpenMP's threads
   osculate::python::bind_status(m);
+  osculate::python::bind_expr(m);
   osculate::python::bind_least_squares(m);
 }

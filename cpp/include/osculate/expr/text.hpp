@@ -1,0 +1,134 @@
+#pragma once
+// A graph in words: the expression of a node, with Python's operators and NumPy's names, and no more
+// parentheses than needed.
+
+#include <cstdio>
+#include <functional>
+#include <string>
+
+#include "graph.hpp"
+
+namespace osculate::expr {
+
+/// What parameters, coordinates and arrays are called.
+struct Names {
+  std::function<std::string(int)> parameter, coordinate, array;
+};
+
+class Writer {
+ public:
+  /// Shared subexpressions are written out every time they are used; beyond `longest` characters "..."
+  /// stands.
+  Writer(const Graph& graph, const Names& names, std::size_t longest = 4000)
+      : g_(graph), names_(names), longest_(longest) {}
+
+  std::string operator()(Id root) {
+    length_ = 0;
+    return write(root, 0);
+  }
+
+  static std::string number(double value) {
+    char text[40];
+    for (int digits = 1; digits <= 17; ++digits) {  // the fewest that give the same number back
+      std::snprintf(text, sizeof text, "%.*g", digits, value);
+      if (std::strtod(text, nullptr) == value) break;
+    }
+    return text;
+  }
+
+ private:
+  enum Binding { lowest, comparison, sum, product, sign, exponent };
+
+  std::string write(Id id, int outer) {
+    if ((length_ += 2) > longest_) return "...";
+    const Node& n = g_[id];
+    const auto infix = [&](const char* symbol, int binding, bool right_binds) {
+      const std::string left = write(n.a, binding), right = write(n.b, binding + right_binds);
+      const std::string text = left + symbol + right;
+      return binding < outer ? "(" + text + ")" : text;
+    };
+    switch (n.op) {
+      case Op::constant:
+        return n.value < 0 && outer > sum ? "(" + number(n.value) + ")" : number(n.value);
+      case Op::parameter:
+        return names_.parameter(n.a);
+      case Op::coordinate:
+        return names_.coordinate(n.a);
+      case Op::array:
+        return names_.array(n.a);
+      case Op::neg: {
+        const std::string text = "-" + write(n.a, sign);
+        return outer > sum ? "(" + text + ")" : text;
+      }
+      case Op::add:
+        return infix(" + ", sum, false);
+      case Op::sub:
+        return infix(" - ", sum, true);
+      case Op::mul:
+        if (n.a == n.b) {
+          const std::string text = write(n.a, exponent + 1) + "**2";
+          return outer > exponent ? "(" + text + ")" : text;
+        }
+        return infix("*", product, false);
+      case Op::div:
+        return infix("/", product, true);
+      case Op::pow: {
+        const std::string text = write(n.a, exponent + 1) + "**" + write(n.b, exponent);
+        return outer > exponent ? "(" + text + ")" : text;
+      }
+      case Op::less:
+        return infix(" < ", comparison, true);
+      case Op::less_equal:
+        return infix(" <= ", comparison, true);
+      case Op::equal:
+        return infix(" == ", comparison, true);
+      case Op::not_equal:
+        return infix(" != ", comparison, true);
+      default: {
+        std::string text = std::string(word(n.op)) + "(" + write(n.a, lowest);
+        if (arity(n.op) > 1) text += ", " + write(n.b, lowest);
+        if (arity(n.op) > 2) text += ", " + write(n.c, lowest);
+        return text + ")";
+      }
+    }
+  }
+
+  static const char* word(Op op) {
+    switch (op) {
+      case Op::asin:
+        return "arcsin";
+      case Op::acos:
+        return "arccos";
+      case Op::atan:
+        return "arctan";
+      case Op::asinh:
+        return "arcsinh";
+      case Op::acosh:
+        return "arccosh";
+      case Op::atanh:
+        return "arctanh";
+      case Op::atan2:
+        return "arctan2";
+      case Op::min:
+        return "minimum";
+      case Op::max:
+        return "maximum";
+      case Op::select:
+        return "where";
+      case Op::logical_and:
+        return "logical_and";
+      case Op::logical_or:
+        return "logical_or";
+      case Op::logical_not:
+        return "logical_not";
+      default:
+        return name(op);
+    }
+  }
+
+  const Graph& g_;
+  const Names& names_;
+  std::size_t longest_, length_ = 0;
+};
+
+}  // namespace osculate::expr

@@ -16,7 +16,7 @@ if(NOT MSVC AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND CMAKE_SYSTEM_PROCESSOR MATCHES "
   set(flags_v3 -march=x86-64-v3)
   set(flags_v4 -march=x86-64-v4)
   if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")  # GCC bug 105593: g++ 12 warns about its own AVX-512 header
-    list(APPEND flags_v4 -Wno-maybe-uninitialized)
+    list(APPEND flags_v4 -Wno-maybe-uninitialized -Wno-uninitialized)
   endif()
   if("host" IN_LIST wanted AND NOT CMAKE_CROSSCOMPILING)
     unset(detector_ran CACHE)

@@ -4,6 +4,7 @@
 #include <Eigen/QR>
 #include <cmath>
 #include <osculate/quadratic.hpp>
+#include <type_traits>
 
 namespace tests {
 
@@ -25,8 +26,9 @@ osculate::GaussNewtonModel<S, J> model(const J& jacobian, const osculate::Vector
 /// d that minimizes |J d + r|^2 + lambda |D d|^2 with the variables in `fixed` held at `held`, by Eigen's QR
 /// of the stacked matrix.
 template <class S>
-osculate::Vector<S> reference_step(const osculate::GaussNewtonModel<S, osculate::Matrix<S>>& q, S lambda,
-                                   const osculate::Mask& fixed, const osculate::Vector<S>& held) {
+osculate::Vector<S> reference_step(const osculate::GaussNewtonModel<S, osculate::Matrix<S>>& q,
+                                   std::type_identity_t<S> lambda, const osculate::Mask& fixed,
+                                   const std::type_identity_t<osculate::Vector<S>>& held) {
   const Eigen::Index m = q.jacobian.rows(), n = q.jacobian.cols();
   osculate::Matrix<S> stacked(m + n, n);
   stacked << q.jacobian, osculate::Matrix<S>((std::sqrt(lambda) * q.scale).asDiagonal());

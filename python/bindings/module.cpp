@@ -5,6 +5,7 @@
 namespace osculate::python {
 void bind_status(pybind11::module_& m);
 void bind_expr(pybind11::module_& m);
+void bind_fit(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 }  // namespace osculate::python
 
@@ -13,5 +14,6 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
                                      // OpenMP's threads
   osculate::python::bind_status(m);
   osculate::python::bind_expr(m);
+  osculate::python::bind_fit(m);
   osculate::python::bind_least_squares(m);
 }

@@ -25,6 +25,9 @@ struct Node {
 
 class Graph {
  public:
+  /// Whether signs move out of products, where they may cancel: (-a) b = -(a b).
+  bool signs_move = true;
+
   const Node& operator[](Id id) const { return nodes_[static_cast<std::size_t>(id)]; }
   Id size() const { return static_cast<Id>(nodes_.size()); }
 
@@ -115,6 +118,7 @@ class Graph {
         if (is_constant(a) && !is_constant(b)) std::swap(a, b);
         if (is_constant(b, 1)) return a;
         if (is_constant(b, -1)) return neg(a);
+        if (!signs_move) return none;
         if (is(a, Op::neg) && is_constant(b)) return mul((*this)[a].a, constant(-(*this)[b].value));
         if (is(a, Op::neg)) return neg(mul((*this)[a].a, b));
         if (is(b, Op::neg)) return neg(mul(a, (*this)[b].a));
@@ -124,6 +128,7 @@ class Graph {
         if (is_constant(b, -1)) return neg(a);
         if (is_constant(b) && is_power_of_two((*this)[b].value))
           return mul(a, constant(1 / (*this)[b].value));
+        if (!signs_move) return none;
         if (is(a, Op::neg)) return neg(div((*this)[a].a, b));
         if (is(b, Op::neg)) return neg(div(a, (*this)[b].a));
         return none;

@@ -24,7 +24,9 @@ class Lowering {
  public:
   /// `data` is the rate of coordinates and arrays: point where all fits share them, cell where they do not,
   /// or where the points of one fit are spread over the lanes.
-  Lowering(const Graph& source, Rate data) : source_(source), data_(data) {}
+  Lowering(const Graph& source, Rate data) : source_(source), data_(data) {
+    graph.signs_move = false;  // they stay with the lane's factor
+  }
 
   Graph graph{};
 

@@ -43,14 +43,14 @@ struct Source {
 
 struct Tape {
   std::vector<Instruction> lane_code, cell_code;
-  int lane_registers = 0, cell_registers = 0;
-  std::vector<std::pair<int, double>> constants{};  ///< lane registers that never change
-  std::vector<Source> inputs{};                     ///< what Where::input reads
-  std::vector<Id> points{};                         ///< the nodes of `graph` that Where::point reads
-  Graph graph{};                                    ///< lowered
-  Operand value{};                                  ///< of the model: a cell
-  std::vector<Column> columns{};                    ///< of the active parameters
-  std::vector<bool> influences{};                   ///< whether an active parameter influences the value
+  int parameters = 0, lane_registers = 0, cell_registers = 0;  ///< parameter k is lane register k
+  std::vector<std::pair<int, double>> constants{};             ///< lane registers that never change
+  std::vector<Source> inputs{};                                ///< what Where::input reads
+  std::vector<Id> points{};                                    ///< nodes of `graph`: what Where::point reads
+  Graph graph{};                                               ///< lowered
+  Operand value{};                                             ///< of the model: a cell
+  std::vector<Column> columns{};                               ///< of the active parameters
+  std::vector<bool> influences{};  ///< whether an active parameter influences the value
 };
 
 class TapeCompiler {
@@ -90,24 +90,13 @@ class TapeCompiler {
     return std::move(compiler.tape_);
   }
 
-  /// Compiles the values `roots` of a graph without parameters: what a tape needs for its Where::point.
-  static Tape compile_points(const Graph& lowered, std::span<const Id> roots, std::vector<Operand>& results) {
-    Lowering lowering(lowered, Rate::cell);
-    TapeCompiler compiler(lowering, 0);
-    std::vector<Product> products;
-    for (const Id root : roots)
-      products.push_back({lowering.graph.constant(1), lowering.whole(lowering.lower(root))});
-    compiler.run(none, products);
-    for (const Product& p : products) results.push_back(compiler.operand(p.rest));
-    return std::move(compiler.tape_);
+ private:
+  TapeCompiler(Lowering& lowering, int parameters) : low_(lowering) {
+    tape_.parameters = tape_.lane_registers = parameters;
   }
 
- private:
-  TapeCompiler(Lowering& lowering, int parameters) : low_(lowering) { tape_.lane_registers = parameters; }
-
   void run(Id value, std::vector<Product>& columns) {
-    std::vector<Id> roots;
-    if (value != none) roots.push_back(value);
+    std::vector<Id> roots{value};
     for (const Product& p : columns) {
       if (p.rest == none) continue;
       roots.push_back(p.lane);
@@ -120,7 +109,6 @@ class TapeCompiler {
     for (const Id root : roots) kept_[static_cast<std::size_t>(root)] = true;
     for (Id id = 0; id < nodes; ++id)
       if (uses_[static_cast<std::size_t>(id)] > 0) emit(id);
-    if (value == none) return;
     tape_.value = operand(value);
     if (tape_.value.where == Where::cell) return;
     const Operand copy{Where::cell, new_register()};  // the loop that makes residuals reads cells

@@ -1,0 +1,94 @@
+#pragma once
+// Gram matrix of tiles: sums over points of the products of columns, for every lane. What is summed stays in
+// registers while a block of columns goes by; more columns than fit are taken in square blocks.
+
+#include "wide.hpp"
+
+namespace osculate::batch {
+
+/// Place of row u, column v <= u in a packed lower triangle.
+constexpr int packed(int u, int v) { return u * (u + 1) / 2 + v; }
+
+namespace detail {
+
+#if defined(__AVX512F__)
+inline constexpr int whole_block = 6, square_block = 4;  // 32 vector registers
+#else
+inline constexpr int whole_block = 4, square_block = 3;  // 16
+#endif
+
+/// gram rows of columns [first, first + R) among themselves and, with `with_sums`, the sums of those columns.
+template <class S, int R, bool with_sums>
+void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums) {
+  for (int g = 0; g < packs<S>; ++g) {
+    Pack<S> acc[R * (R + 1) / 2], sum[R];
+    for (Pack<S>& a : acc) a = Pack<S>(S(0));
+    for (Pack<S>& a : sum) a = Pack<S>(S(0));
+    const S* at[R];
+    for (int u = 0; u < R; ++u) at[u] = columns[first + u] + g * width<S>;
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      Pack<S> value[R];
+      for (int u = 0; u < R; ++u) value[u] = Pack<S>::load_aligned(at[u] + i * lanes<S>);
+      for (int u = 0; u < R; ++u) {
+        for (int v = 0; v <= u; ++v) acc[packed(u, v)] = xsimd::fma(value[u], value[v], acc[packed(u, v)]);
+        if constexpr (with_sums) sum[u] += value[u];
+      }
+    }
+    for (int u = 0; u < R; ++u) {
+      for (int v = 0; v <= u; ++v)
+        acc[packed(u, v)].store_aligned(gram + packed(first + u, first + v) * lanes<S> + g * width<S>);
+      if constexpr (with_sums) sum[u].store_aligned(sums + (first + u) * lanes<S> + g * width<S>);
+    }
+  }
+}
+
+/// gram rows of columns [row, row + R) with columns [column, column + C) before them.
+template <class S, int R, int C>
+void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_t n, S* gram) {
+  for (int g = 0; g < packs<S>; ++g) {
+    Pack<S> acc[R * C];
+    for (Pack<S>& a : acc) a = Pack<S>(S(0));
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      Pack<S> other[C];
+      for (int v = 0; v < C; ++v)
+        other[v] = Pack<S>::load_aligned(columns[column + v] + i * lanes<S> + g * width<S>);
+      for (int u = 0; u < R; ++u) {
+        const Pack<S> value = Pack<S>::load_aligned(columns[row + u] + i * lanes<S> + g * width<S>);
+        for (int v = 0; v < C; ++v) acc[u * C + v] = xsimd::fma(value, other[v], acc[u * C + v]);
+      }
+    }
+    for (int u = 0; u < R; ++u)
+      for (int v = 0; v < C; ++v)
+        acc[u * C + v].store_aligned(gram + packed(row + u, column + v) * lanes<S> + g * width<S>);
+  }
+}
+
+/// Calls f with the integer `n` in [1, most] as a compile-time constant.
+template <int most, class F>
+void with_constant(int n, F&& f) {
+  if constexpr (most > 1) {
+    if (n < most) return with_constant<most - 1>(n, std::forward<F>(f));
+  }
+  f(std::integral_constant<int, most>{});
+}
+
+}  // namespace detail
+
+/// Sums over n points: gram[packed(u, v)] of columns u and v, and where `sums` is given, of each column.
+template <class S>
+void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums) {
+  const int block = count <= detail::whole_block ? count : detail::square_block;
+  for (int row = 0; row < count; row += block) {
+    const int rows = std::min(block, count - row);
+    detail::with_constant<detail::whole_block>(rows, [&](auto r) {
+      sums ? detail::diagonal_block<S, r, true>(columns, row, n, gram, sums)
+           : detail::diagonal_block<S, r, false>(columns, row, n, gram, nullptr);
+    });
+    for (int column = 0; column < row; column += block)
+      detail::with_constant<detail::square_block>(rows, [&](auto r) {
+        detail::square_block_of<S, r, detail::square_block>(columns, row, column, n, gram);
+      });
+  }
+}
+
+}  // namespace osculate::batch

@@ -1,0 +1,153 @@
+#pragma once
+// Covariance of fits that have ended, collected until a group of lanes is full and then inverted at once:
+// s^2 (J'J)^-1 over the parameters that are free, with s^2 = 2 cost / (points - rank) or 1. Where J'J is
+// singular to rounding, an eigenvalue decomposition tells which parameters the data determine; the others get
+// NaN.
+
+#include <Eigen/Eigenvalues>
+
+#include "small_cholesky.hpp"
+
+namespace osculate::batch {
+
+enum Flag : std::uint8_t {
+  flag_at_bound = 1,         ///< a parameter ended on a bound
+  flag_rank_deficient = 2,   ///< the data do not determine a parameter
+  flag_nonfinite_model = 4,  ///< model or data were not finite
+  flag_points_excluded = 8,  ///< a sigma was not positive, or NaN
+  flag_no_freedom = 16,      ///< no more points than free parameters: the scatter is unknown
+};
+
+template <class S>
+class Covariance {
+ public:
+  explicit Covariance(int n)
+      : n_(n),
+        matrix_(static_cast<std::size_t>(packed(n, 0)) + 1),
+        inverse_(matrix_size()),
+        work_(matrix_size()),
+        scale_(static_cast<std::size_t>(n) + 1),
+        fixed_(static_cast<std::size_t>(n) + 1),
+        factor_(n) {}
+
+  struct Entry {
+    std::ptrdiff_t fit;
+    S twice_cost;
+    std::ptrdiff_t points;
+    bool absolute;
+  };
+
+  bool full() const { return count_ == lanes<S>; }
+  bool empty() const { return count_ == 0; }
+
+  /// Takes J'J of a lane; `fixed(k)` tells whether parameter k is not free.
+  template <class Fixed>
+  void add(const Entry& entry, const Rows<S>& matrix, int lane, Fixed&& fixed) {
+    entries_[count_] = entry;
+    for (int k = 0; k < packed(n_, 0); ++k) matrix_[row(k)][count_] = matrix[row(k)][lane];
+    for (int k = 0; k < n_; ++k) fixed_[row(k)][count_] = fixed(k) ? S(1) : S(0);
+    ++count_;
+  }
+
+  /// Calls write(fit, covariance, flags) for each, `covariance(u, v)` giving the elements for u >= v.
+  template <class Write>
+  void flush(Write&& write) {
+    const Wide<S> zero(0), one(1);
+    for (int k = 0; k < n_; ++k) {
+      const Wide<S> diagonal = Wide<S>::load(matrix_[at(k, k)]);
+      const WideMask<S> fixed = (Wide<S>::load(fixed_[row(k)]) != zero) | !(diagonal > zero);
+      choose(fixed, one, zero).store(fixed_[row(k)]);
+      choose(fixed, zero, one / sqrt(diagonal)).store(scale_[row(k)]);
+    }
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> su = Wide<S>::load(scale_[row(u)]);
+      for (int v = 0; v < u; ++v)  // 0 * inf of a fixed variable must not reach the others
+        choose((su == zero) | (Wide<S>::load(scale_[row(v)]) == zero), zero,
+               Wide<S>::load(matrix_[at(u, v)]) * su * Wide<S>::load(scale_[row(v)]))
+            .store(matrix_[at(u, v)]);
+      one.store(matrix_[at(u, u)]);
+    }
+    const WideMask<S> good = factor_.factorize(matrix_, zero);
+    choose(good, one, zero).store(good_[0]);
+    factor_.inverse(inverse_, work_);
+    for (int lane = 0; lane < count_; ++lane) finish(lane, write);
+    count_ = 0;
+  }
+
+ private:
+  std::size_t matrix_size() const { return static_cast<std::size_t>(packed(n_, 0)) + 1; }
+  static std::size_t row(int k) { return static_cast<std::size_t>(k); }
+  static std::size_t at(int u, int v) { return static_cast<std::size_t>(packed(u, v)); }
+
+  template <class Write>
+  void finish(int lane, Write&& write) {
+    const Entry& entry = entries_[lane];
+    int free = 0;
+    for (int k = 0; k < n_; ++k) free += fixed_[row(k)][lane] == 0;
+    int rank = free;
+    unsigned flags = 0;
+    if (good_[0][lane] == 0) {
+      rank = deficient(lane);
+      if (rank < free) flags |= flag_rank_deficient;
+    }
+    const std::ptrdiff_t freedom = entry.points - rank;
+    if (freedom <= 0) flags |= flag_no_freedom;
+    constexpr S nan = std::numeric_limits<S>::quiet_NaN();
+    const S variance = entry.absolute ? S(1) : freedom > 0 ? entry.twice_cost / static_cast<S>(freedom) : nan;
+    write(
+        entry.fit,
+        [&](int u, int v) {
+          if (fixed_[row(u)][lane] != 0 || fixed_[row(v)][lane] != 0) return nan;
+          return variance * inverse_[at(u, v)][lane] * scale_[row(u)][lane] * scale_[row(v)][lane];
+        },
+        flags);
+  }
+
+  /// Pseudo-inverse of a lane's matrix into inverse_, with what is not determined marked as fixed; the rank.
+  int deficient(int lane) {
+    std::vector<int> free;
+    for (int k = 0; k < n_; ++k)
+      if (fixed_[row(k)][lane] == 0) free.push_back(k);
+    const auto m = static_cast<Eigen::Index>(free.size());
+    Eigen::MatrixXd a(m, m);
+    for (Eigen::Index i = 0; i < m; ++i)
+      for (Eigen::Index j = 0; j <= i; ++j)
+        a(i, j) = a(j, i) =
+            double(matrix_[at(free[static_cast<std::size_t>(i)], free[static_cast<std::size_t>(j)])][lane]);
+    if (!a.allFinite()) {
+      for (const int k : free) fixed_[row(k)][lane] = 1;
+      return 0;
+    }
+    const Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd> eigen(a);
+    const double least =
+        double(std::numeric_limits<S>::epsilon()) * double(m) * eigen.eigenvalues().maxCoeff();
+    int rank = 0;
+    Eigen::MatrixXd inverse = Eigen::MatrixXd::Zero(m, m);
+    Eigen::VectorXd lost = Eigen::VectorXd::Zero(m);
+    for (Eigen::Index k = 0; k < m; ++k) {
+      const Eigen::VectorXd v = eigen.eigenvectors().col(k);
+      if (eigen.eigenvalues()[k] > least) {
+        inverse += v * v.transpose() / eigen.eigenvalues()[k];
+        ++rank;
+      } else {
+        lost += v.cwiseAbs2();
+      }
+    }
+    for (Eigen::Index i = 0; i < m; ++i) {
+      const int u = free[static_cast<std::size_t>(i)];
+      for (Eigen::Index j = 0; j <= i; ++j)
+        inverse_[at(u, free[static_cast<std::size_t>(j)])][lane] = static_cast<S>(inverse(i, j));
+      // the null space touches the parameter beyond the rounding of the vectors
+      if (lost[i] > std::sqrt(double(std::numeric_limits<S>::epsilon()))) fixed_[row(u)][lane] = 1;
+    }
+    return rank;
+  }
+
+  int n_, count_ = 0;
+  Rows<S> matrix_, inverse_, work_, scale_, fixed_;
+  Rows<S> good_{1};
+  SmallCholesky<S> factor_;
+  Entry entries_[lanes<S>];
+};
+
+}  // namespace osculate::batch

@@ -1,0 +1,291 @@
+#pragma once
+// Runs a tape over tiles of points and lanes and sums up the normal equations: cost, J'r and J'J for every
+// lane. A tile is as long as fits the first-level cache with everything it needs.
+
+#include "../expr/tape.hpp"
+#include "accumulate.hpp"
+#include "kernels.hpp"
+#include "weights.hpp"
+
+namespace osculate::batch {
+
+/// What a call's fits share, and where the data of the lanes are. Every pointer is aligned.
+template <class S>
+struct Data {
+  std::ptrdiff_t points = 0;          ///< rows of `y`
+  std::vector<const S*> inputs{};     ///< of the tape: a number a point and lane each
+  std::vector<const S*> per_point{};  ///< the tape's `points`: a number a point each
+  const S* y = nullptr;               ///< a number a point and lane
+  const S* weight = nullptr;          ///< 1 / sigma; nullptr: 1
+  bool shared_weight = false;         ///< a weight a point instead of a point and lane
+  BatchLoss loss = BatchLoss::linear;
+  S loss_scale = 1;
+
+  /// Whether the Jacobian's rows are multiplied by something.
+  bool scaled() const { return weight || loss != BatchLoss::linear; }
+};
+
+/// Normal equations of every lane: rows of one number a lane.
+template <class S>
+struct Normal {
+  explicit Normal(int parameters = 0)
+      : gradient(static_cast<std::size_t>(parameters)),
+        matrix(static_cast<std::size_t>(packed(parameters, 0))) {}
+
+  Rows<S> cost{1};    ///< sum of the losses over 2
+  Rows<S> square{1};  ///< |r|^2, with a robust loss sum rho' r^2
+  Rows<S> gradient;   ///< J'r
+  Rows<S> matrix;     ///< J'J, packed lower triangle
+};
+
+template <class S>
+class Interpreter {
+ public:
+  Interpreter(const expr::Tape& tape, const Data<S>& data)
+      : tape_(tape),
+        data_(data),
+        lanes_(static_cast<std::size_t>(tape.lane_registers)),
+        lane_code_(bind(tape.lane_code)) {
+    for (const auto& [index, value] : tape.constants)
+      std::fill_n(lanes_[static_cast<std::size_t>(index)], lanes<S>, static_cast<S>(value));
+    plan();
+    tile_ = tile_points(data.points, static_cast<int>(tape.cell_registers + buffered_.size()) + 2);
+    cells_ = Rows<S>(static_cast<std::size_t>(tile_) *
+                     (static_cast<std::size_t>(tape.cell_registers) + buffered_.size() + 1));
+    cell_code_ = bind(tape.cell_code);
+    place_columns();
+    const auto count = columns_.size();
+    const std::size_t rows = count * (count + 1) / 2 + count;
+    part_ = Rows<S>(rows), total_ = Rows<S>(rows), lost_ = Rows<S>(rows);
+  }
+
+  /// Evaluates the model at `parameters` (a row each) at all points.
+  void operator()(const S* parameters, Normal<S>& out) {
+    set_parameters(parameters);
+    begin();
+    for (std::ptrdiff_t offset = 0; offset < data_.points; offset += tile_)
+      tile(offset, std::min(tile_, data_.points - offset));
+    finish(out);
+  }
+
+  /// The model's values at all points, into a number a point and lane.
+  void values(const S* parameters, S* to) {
+    set_parameters(parameters);
+    for (std::ptrdiff_t offset = 0; offset < data_.points; offset += tile_) {
+      const std::ptrdiff_t n = std::min(tile_, data_.points - offset);
+      for (const Bound<S>& q : cell_code_) q.run(q, offset, n);
+      std::memcpy(to + offset * lanes<S>, register_at(tape_.value.index),
+                  sizeof(S) * static_cast<std::size_t>(n) * lanes<S>);
+    }
+  }
+
+ private:
+  static constexpr std::ptrdiff_t cache_bytes =
+      28 * 1024;  // of the 32 KiB that a first-level cache has at least
+
+  static std::ptrdiff_t tile_points(std::ptrdiff_t points, int rows) {
+    const std::ptrdiff_t most = std::clamp<std::ptrdiff_t>(
+        cache_bytes / (rows * lanes<S> * static_cast<std::ptrdiff_t>(sizeof(S))), 4, 64);
+    const std::ptrdiff_t tiles = std::max<std::ptrdiff_t>(1, (points + most - 1) / most);
+    return std::max<std::ptrdiff_t>(1, (points + tiles - 1) / tiles);
+  }
+
+  /// Which columns the sums need in memory: with weights or a loss a scaled copy of each, else a copy of
+  /// those that are a number a point, and of all constant ones but the first, which needs only sums.
+  void plan() {
+    for (std::size_t k = 0; k < tape_.columns.size(); ++k) {
+      if (!tape_.influences[k]) continue;
+      const expr::Where where = tape_.columns[k].values.where;
+      if (!data_.scaled() && where == expr::Where::nowhere && constant_ < 0) {
+        constant_ = static_cast<int>(k);
+        continue;
+      }
+      moving_.push_back(static_cast<int>(k));
+      if (data_.scaled() || where == expr::Where::nowhere || where == expr::Where::point)
+        buffered_.push_back(static_cast<int>(k));
+    }
+  }
+
+  S* register_at(int index) {
+    return cells_[static_cast<std::size_t>(index) * static_cast<std::size_t>(tile_)];
+  }
+
+  typename Bound<S>::Source source(const expr::Operand& o) {
+    using expr::Where;
+    const auto k = static_cast<std::size_t>(o.index);
+    switch (o.where) {
+      case Where::lane:
+        return {lanes_[k], 0, Kind::lane};
+      case Where::point:
+        return {data_.per_point[k], 1, Kind::point};
+      case Where::input:
+        return {data_.inputs[k], lanes<S>, Kind::vector};
+      case Where::cell:
+        return {register_at(o.index), 0, Kind::vector};
+      default:
+        return {};
+    }
+  }
+
+  std::vector<Bound<S>> bind(const std::vector<expr::Instruction>& code) {
+    std::vector<Bound<S>> bound;
+    for (const expr::Instruction& i : code) {
+      Bound<S> b{.op = i.op, .a = source(i.a), .b = source(i.b), .c = source(i.c)};
+      if (i.to.where == expr::Where::lane) {  // one row of lanes is a tile of one point
+        b.to = lanes_[static_cast<std::size_t>(i.to.index)];
+        b.a.kind = b.b.kind = b.c.kind = Kind::vector;
+      } else {
+        b.to = register_at(i.to.index);
+      }
+      b.run = kernel<S>(b);
+      bound.push_back(b);
+    }
+    return bound;
+  }
+
+  void place_columns() {
+    const auto buffer = [&](std::size_t b) {
+      return register_at(tape_.cell_registers + static_cast<int>(b));
+    };
+    scale_ = buffer(buffered_.size());
+    columns_ = {register_at(tape_.value.index)};  // the residuals
+    for (const int k : moving_) {
+      const auto found = std::find(buffered_.begin(), buffered_.end(), k);
+      const expr::Operand& values = tape_.columns[static_cast<std::size_t>(k)].values;
+      const bool in_buffer = found != buffered_.end();
+      columns_.push_back(in_buffer ? buffer(static_cast<std::size_t>(found - buffered_.begin()))
+                                   : source(values).data);
+      steps_.push_back(in_buffer ? 0 : source(values).step);
+    }
+    shifted_ = columns_;
+  }
+
+  void set_parameters(const S* parameters) {
+    const std::size_t given = tape_.parameters * static_cast<std::size_t>(lanes<S>);
+    std::memcpy(lanes_.data(), parameters, sizeof(S) * given);
+    for (const Bound<S>& q : lane_code_) q.run(q, 0, 1);
+  }
+
+  void begin() {
+    tiles_ = 0;
+    Wide<S>(0).store(cost_[0]);
+    Wide<S>(0).store(square_[0]);
+  }
+
+  void tile(std::ptrdiff_t offset, std::ptrdiff_t n) {
+    for (const Bound<S>& q : cell_code_) q.run(q, offset, n);
+    S* residual = register_at(tape_.value.index);
+    const S* y = data_.y + offset * lanes<S>;
+    if (data_.scaled()) {
+      const S* weight =
+          !data_.weight ? nullptr : data_.weight + offset * (data_.shared_weight ? 1 : lanes<S>);
+      correct(data_.loss, data_.loss_scale, n, y, weight, data_.shared_weight, residual, scale_, cost_[0],
+              square_[0]);
+    } else {
+      for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
+        (Pack<S>::load_aligned(residual + i) - Pack<S>::load_aligned(y + i)).store_aligned(residual + i);
+    }
+    fill_buffers(offset, n);
+    for (std::size_t k = 0; k < moving_.size(); ++k) shifted_[k + 1] = columns_[k + 1] + steps_[k] * offset;
+    const int count = static_cast<int>(columns_.size());
+    const std::size_t triangle = static_cast<std::size_t>(packed(count, 0));
+    S* gram = tiles_ == 0 ? total_.data() : part_.data();
+    batch::accumulate(shifted_.data(), count, n, gram, constant_ < 0 ? nullptr : gram + triangle * lanes<S>);
+    if (tiles_++ > 0) add_part(triangle + (constant_ < 0 ? 0 : static_cast<std::size_t>(count)));
+  }
+
+  void fill_buffers(std::ptrdiff_t offset, std::ptrdiff_t n) {
+    const bool kept = !data_.scaled() && tiles_ == 0 && filled_ && data_.points <= tile_;
+    if (kept) return;  // what is a number a point stays from the last evaluation
+    for (std::size_t b = 0; b < buffered_.size(); ++b) {
+      const expr::Operand& values = tape_.columns[static_cast<std::size_t>(buffered_[b])].values;
+      S* to = register_at(tape_.cell_registers + static_cast<int>(b));
+      const auto from = source(values);
+      const S* column = from.data ? from.at(offset) : nullptr;
+      const bool shared = from.kind == Kind::point;
+      if (data_.scaled())
+        scale_column(column, shared, scale_, n, to);
+      else
+        for (std::ptrdiff_t i = 0; i < n; ++i)
+          std::fill_n(to + i * lanes<S>, lanes<S>, column ? column[i] : S(1));
+    }
+    filled_ = true;
+  }
+
+  /// Adds a tile's sums; in float with the errors of the additions carried along (Neumaier 1974).
+  void add_part(std::size_t rows) {
+    if (tiles_ == 2) std::fill_n(lost_.data(), rows * lanes<S>, S(0));
+    for (std::size_t k = 0; k < rows; ++k) {
+      const Wide<S> sum = Wide<S>::load(total_[k]), more = Wide<S>::load(part_[k]), next = sum + more;
+      if constexpr (sizeof(S) < sizeof(double)) {
+        const Wide<S> behind = choose(abs(sum) >= abs(more), (sum - next) + more, (more - next) + sum);
+        (Wide<S>::load(lost_[k]) + behind).store(lost_[k]);
+      }
+      next.store(total_[k]);
+    }
+  }
+
+  Wide<S> sum(std::size_t row) const {
+    if (sizeof(S) == sizeof(double) || tiles_ < 2) return Wide<S>::load(total_[row]);
+    return Wide<S>::load(total_[row]) + Wide<S>::load(lost_[row]);
+  }
+
+  Wide<S> factor(int column) {
+    const expr::Operand& f = tape_.columns[static_cast<std::size_t>(column)].factor;
+    return f.where == expr::Where::nowhere ? Wide<S>(1)
+                                           : Wide<S>::load(lanes_[static_cast<std::size_t>(f.index)]);
+  }
+
+  /// Puts the sums where their parameters are, times the columns' factors.
+  void finish(Normal<S>& out) {
+    const int all = static_cast<int>(tape_.columns.size()), moving = static_cast<int>(moving_.size());
+    const int count = moving + 1;
+    const std::size_t sums = static_cast<std::size_t>(packed(count, 0));
+    if (moving + (constant_ >= 0) < all) {
+      std::fill_n(out.gradient.data(), static_cast<std::size_t>(all) * lanes<S>, S(0));
+      std::fill_n(out.matrix.data(), static_cast<std::size_t>(packed(all, 0)) * lanes<S>, S(0));
+    }
+    const auto place = [&](int row, int column) {
+      return out.matrix[static_cast<std::size_t>(row > column ? packed(row, column) : packed(column, row))];
+    };
+    if (data_.scaled()) {
+      Wide<S>::load(cost_[0]).store(out.cost[0]);
+      Wide<S>::load(square_[0]).store(out.square[0]);
+    } else {
+      const Wide<S> square = data_.points > 0 ? sum(0) : Wide<S>(0);
+      square.store(out.square[0]);
+      (Wide<S>(S(0.5)) * square).store(out.cost[0]);
+    }
+    for (int u = 0; u < moving; ++u) {
+      const int k = moving_[static_cast<std::size_t>(u)];
+      const Wide<S> f = factor(k);
+      (f * sum(static_cast<std::size_t>(packed(u + 1, 0)))).store(out.gradient[static_cast<std::size_t>(k)]);
+      for (int v = 0; v <= u; ++v) {
+        const int other = moving_[static_cast<std::size_t>(v)];
+        (f * factor(other) * sum(static_cast<std::size_t>(packed(u + 1, v + 1)))).store(place(k, other));
+      }
+      if (constant_ >= 0)
+        (f * factor(constant_) * sum(sums + static_cast<std::size_t>(u) + 1)).store(place(k, constant_));
+    }
+    if (constant_ < 0) return;
+    const Wide<S> f = factor(constant_);
+    (f * sum(sums)).store(out.gradient[static_cast<std::size_t>(constant_)]);
+    (f * f * Wide<S>(static_cast<S>(data_.points))).store(place(constant_, constant_));
+  }
+
+  const expr::Tape& tape_;
+  const Data<S>& data_;
+  Rows<S> lanes_, cells_, part_, total_, lost_;
+  Rows<S> cost_{1}, square_{1};
+  std::vector<Bound<S>> lane_code_, cell_code_;
+  std::vector<int> moving_, buffered_;  ///< columns that are summed as vectors, and those of them in buffers
+  int constant_ = -1;                   ///< the column that is constant
+  std::vector<const S*> columns_, shifted_;
+  std::vector<std::ptrdiff_t> steps_;
+  S* scale_ = nullptr;
+  std::ptrdiff_t tile_ = 1;
+  int tiles_ = 0;
+  bool filled_ = false;
+};
+
+}  // namespace osculate::batch

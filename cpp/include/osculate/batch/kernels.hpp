@@ -1,0 +1,227 @@
+#pragma once
+// What one instruction of a tape does to a tile: loops over n points of all lanes. Operands are vectors (a
+// number a point and lane), points (a number a point, broadcast) or lanes (a number a lane, kept in
+// registers). The operations that make up most tapes have a loop for each combination; the others look at the
+// kind of each operand as they go, which costs little beside them.
+
+#include <array>
+
+#include "../expr/operation.hpp"
+#include "wide.hpp"
+
+namespace osculate::batch {
+
+enum class Kind : std::uint8_t { vector, point, lane };
+
+/// An instruction bound to memory. An operand of kind vector or point advances with the tile: `step` is the
+/// distance of two points' values where it reads the data, and 0 where it reads a register of the tile.
+template <class S>
+struct Bound {
+  using Kernel = void (*)(const Bound&, std::ptrdiff_t offset, std::ptrdiff_t n);
+
+  struct Source {
+    const S* data = nullptr;
+    std::ptrdiff_t step = 0;
+    Kind kind = Kind::vector;
+
+    const S* at(std::ptrdiff_t offset) const { return data + step * offset; }
+  };
+
+  Kernel run = nullptr;
+  expr::Op op = expr::Op::constant;
+  S* to = nullptr;
+  Source a{}, b{}, c{};
+};
+
+namespace detail {
+
+/// Reads the operand's packs of one point; with a known kind what does not change stays in registers.
+template <class S, Kind kind>
+struct Reader {
+  const S* data;
+  Pack<S> kept[kind == Kind::lane ? packs<S> : 1];
+
+  explicit Reader(const S* from) : data(from) {
+    if constexpr (kind == Kind::lane)
+      for (int g = 0; g < packs<S>; ++g) kept[g] = Pack<S>::load_aligned(from + g * width<S>);
+  }
+  void point(std::ptrdiff_t i) {
+    if constexpr (kind == Kind::point) kept[0] = Pack<S>(data[i]);
+  }
+  Pack<S> operator()(std::ptrdiff_t i, int g) const {
+    if constexpr (kind == Kind::vector) return Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
+    return kept[kind == Kind::lane ? g : 0];
+  }
+};
+
+/// Reads an operand whose kind is known only when the tape runs.
+template <class S>
+struct AnyReader {
+  const S* data;
+  Kind kind;
+
+  Pack<S> operator()(std::ptrdiff_t i, int g) const {
+    if (kind == Kind::vector) return Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
+    return kind == Kind::point ? Pack<S>(data[i]) : Pack<S>::load_aligned(data + g * width<S>);
+  }
+};
+
+template <class S, expr::Op op>
+Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b = {},
+                [[maybe_unused]] const Pack<S>& c = {}) {
+  using expr::Op;
+  const Pack<S> zero(S(0)), one(S(1));
+  const auto truth = [&](const PackMask<S>& mask) { return xsimd::select(mask, one, zero); };
+  if constexpr (op == Op::constant) return a;
+  if constexpr (op == Op::neg) return batch::neg(a);
+  if constexpr (op == Op::abs) return batch::abs(a);
+  if constexpr (op == Op::sign) return batch::sign(a);
+  if constexpr (op == Op::floor) return batch::floor(a);
+  if constexpr (op == Op::ceil) return batch::ceil(a);
+  if constexpr (op == Op::sqrt) return batch::sqrt(a);
+  if constexpr (op == Op::cbrt) return batch::cbrt(a);
+  if constexpr (op == Op::exp) return batch::exp(a);
+  if constexpr (op == Op::exp2) return batch::exp2(a);
+  if constexpr (op == Op::expm1) return batch::expm1(a);
+  if constexpr (op == Op::log) return batch::log(a);
+  if constexpr (op == Op::log2) return batch::log2(a);
+  if constexpr (op == Op::log10) return batch::log10(a);
+  if constexpr (op == Op::log1p) return batch::log1p(a);
+  if constexpr (op == Op::sin) return batch::sin(a);
+  if constexpr (op == Op::cos) return batch::cos(a);
+  if constexpr (op == Op::tan) return batch::tan(a);
+  if constexpr (op == Op::asin) return batch::asin(a);
+  if constexpr (op == Op::acos) return batch::acos(a);
+  if constexpr (op == Op::atan) return batch::atan(a);
+  if constexpr (op == Op::sinh) return batch::sinh(a);
+  if constexpr (op == Op::cosh) return batch::cosh(a);
+  if constexpr (op == Op::tanh) return batch::tanh(a);
+  if constexpr (op == Op::asinh) return batch::asinh(a);
+  if constexpr (op == Op::acosh) return batch::acosh(a);
+  if constexpr (op == Op::atanh) return batch::atanh(a);
+  if constexpr (op == Op::erf) return batch::erf(a);
+  if constexpr (op == Op::erfc) return batch::erfc(a);
+  if constexpr (op == Op::logical_not) return truth(a == zero);
+  if constexpr (op == Op::add) return a + b;
+  if constexpr (op == Op::sub) return a - b;
+  if constexpr (op == Op::mul) return a * b;
+  if constexpr (op == Op::div) return a / b;
+  if constexpr (op == Op::pow) return batch::pow(a, b);
+  if constexpr (op == Op::atan2) return batch::atan2(a, b);
+  if constexpr (op == Op::hypot) return batch::hypot(a, b);
+  if constexpr (op == Op::min) return batch::min(a, b);
+  if constexpr (op == Op::max) return batch::max(a, b);
+  if constexpr (op == Op::less) return truth(a < b);
+  if constexpr (op == Op::less_equal) return truth(a <= b);
+  if constexpr (op == Op::equal) return truth(a == b);
+  if constexpr (op == Op::not_equal) return truth(a != b);
+  if constexpr (op == Op::logical_and) return truth((a != zero) & (b != zero));
+  if constexpr (op == Op::logical_or) return truth((a != zero) | (b != zero));
+  if constexpr (op == Op::select) return xsimd::select(a != zero, b, c);
+  if constexpr (op == Op::fma) return xsimd::fma(a, b, c);
+  if constexpr (op == Op::fms) return xsimd::fms(a, b, c);
+  if constexpr (op == Op::fnma) return xsimd::fnma(a, b, c);
+}
+
+template <class S, expr::Op op, Kind ka, Kind kb, Kind kc>
+void run_known(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
+  Reader<S, ka> a(q.a.at(offset));
+  Reader<S, kb> b(q.b.at(offset));
+  S* to = q.to;
+  if constexpr (expr::arity(op) == 2) {
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      a.point(i), b.point(i);
+      for (int g = 0; g < packs<S>; ++g)
+        operate<S, op>(a(i, g), b(i, g)).store_aligned(to + i * lanes<S> + g * width<S>);
+    }
+  } else {
+    Reader<S, kc> c(q.c.at(offset));
+    for (std::ptrdiff_t i = 0; i < n; ++i) {
+      a.point(i), b.point(i), c.point(i);
+      for (int g = 0; g < packs<S>; ++g)
+        operate<S, op>(a(i, g), b(i, g), c(i, g)).store_aligned(to + i * lanes<S> + g * width<S>);
+    }
+  }
+}
+
+template <class S, expr::Op op>
+void run_any(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
+  constexpr int operands = op == expr::Op::constant ? 1 : expr::arity(op);
+  const AnyReader<S> a{q.a.at(offset), q.a.kind}, b{q.b.at(offset), q.b.kind}, c{q.c.at(offset), q.c.kind};
+  for (std::ptrdiff_t i = 0; i < n; ++i)
+    for (int g = 0; g < packs<S>; ++g) {
+      S* to = q.to + i * lanes<S> + g * width<S>;
+      if constexpr (operands == 1) operate<S, op>(a(i, g)).store_aligned(to);
+      if constexpr (operands == 2) operate<S, op>(a(i, g), b(i, g)).store_aligned(to);
+      if constexpr (operands == 3) operate<S, op>(a(i, g), b(i, g), c(i, g)).store_aligned(to);
+    }
+}
+
+template <class S, expr::Op op, Kind ka>
+typename Bound<S>::Kernel with_b(Kind b) {
+  constexpr Kind v = Kind::vector;
+  if (b == Kind::vector) return run_known<S, op, ka, v, v>;
+  return b == Kind::point ? run_known<S, op, ka, Kind::point, v> : run_known<S, op, ka, Kind::lane, v>;
+}
+template <class S, expr::Op op, Kind ka, Kind kb>
+typename Bound<S>::Kernel with_c(Kind c) {
+  if (c == Kind::vector) return run_known<S, op, ka, kb, Kind::vector>;
+  return c == Kind::point ? run_known<S, op, ka, kb, Kind::point> : run_known<S, op, ka, kb, Kind::lane>;
+}
+
+/// The loops of the operations that most tapes are made of.
+template <class S, expr::Op op>
+typename Bound<S>::Kernel fast_kernel(const Bound<S>& q) {
+  using enum Kind;
+  if constexpr (expr::arity(op) == 2) {
+    if (q.a.kind == vector) return with_b<S, op, vector>(q.b.kind);
+    return q.a.kind == point ? with_b<S, op, point>(q.b.kind) : with_b<S, op, lane>(q.b.kind);
+  } else {
+    if (q.a.kind == vector && q.b.kind == vector) return with_c<S, op, vector, vector>(q.c.kind);
+    if (q.a.kind == vector && q.b.kind == point) return with_c<S, op, vector, point>(q.c.kind);
+    if (q.a.kind == vector && q.b.kind == lane) return with_c<S, op, vector, lane>(q.c.kind);
+    if (q.a.kind == point && q.b.kind == lane) return with_c<S, op, point, lane>(q.c.kind);
+    return run_any<S, op>;
+  }
+}
+
+template <class S, std::size_t... k>
+constexpr std::array<typename Bound<S>::Kernel, sizeof...(k)> any_kernels(std::index_sequence<k...>) {
+  return {[] {
+    constexpr auto op = static_cast<expr::Op>(k);
+    if constexpr (op == expr::Op::constant || expr::arity(op) > 0)
+      return static_cast<typename Bound<S>::Kernel>(run_any<S, op>);
+    else
+      return static_cast<typename Bound<S>::Kernel>(nullptr);
+  }()...};
+}
+
+}  // namespace detail
+
+/// The loop for an instruction whose operands are bound.
+template <class S>
+typename Bound<S>::Kernel kernel(const Bound<S>& q) {
+  static constexpr auto any =
+      detail::any_kernels<S>(std::make_index_sequence<static_cast<std::size_t>(expr::operations)>{});
+  using expr::Op;
+  switch (q.op) {
+    case Op::add:
+      return detail::fast_kernel<S, Op::add>(q);
+    case Op::sub:
+      return detail::fast_kernel<S, Op::sub>(q);
+    case Op::mul:
+      return detail::fast_kernel<S, Op::mul>(q);
+    case Op::div:
+      return detail::fast_kernel<S, Op::div>(q);
+    case Op::fma:
+      return detail::fast_kernel<S, Op::fma>(q);
+    case Op::fms:
+      return detail::fast_kernel<S, Op::fms>(q);
+    case Op::fnma:
+      return detail::fast_kernel<S, Op::fnma>(q);
+    default:
+      return any[static_cast<std::size_t>(q.op)];
+  }
+}
+
+}  // namespace osculate::batch

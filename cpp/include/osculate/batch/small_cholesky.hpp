@@ -1,0 +1,103 @@
+#pragma once
+// A + lambda I = L D L' for the small matrices of many fits at once, one a lane, as rows of a packed lower
+// triangle.
+
+#include <limits>
+
+#include "accumulate.hpp"
+
+namespace osculate::batch {
+
+template <class S>
+class SmallCholesky {
+ public:
+  explicit SmallCholesky(int n)
+      : n_(n),
+        l_(static_cast<std::size_t>(packed(n, 0)) + 1),
+        inverse_pivot_(static_cast<std::size_t>(n) + 1) {}
+
+  /// Factors; the mask tells the lanes whose matrix is positive definite beyond rounding. The others have
+  /// their bad pivots replaced, so that what is solved with them is finite.
+  WideMask<S> factorize(const Rows<S>& a, const Wide<S>& lambda) {
+    Wide<S> least(std::numeric_limits<S>::max()), largest(0);
+    for (int u = 0; u < n_; ++u) {
+      Wide<S> pivot = Wide<S>::load(a[at(u, u)]) + lambda;
+      for (int v = 0; v < u; ++v) {
+        Wide<S> c = Wide<S>::load(a[at(u, v)]);
+        for (int w = 0; w < v; ++w) c = fnma(Wide<S>::load(c_row(w)), Wide<S>::load(l_[at(v, w)]), c);
+        c.store(c_row(v));
+      }
+      for (int v = 0; v < u; ++v) {
+        const Wide<S> c = Wide<S>::load(c_row(v)), l = c * Wide<S>::load(inverse_pivot_[row(v)]);
+        l.store(l_[at(u, v)]);
+        pivot = fnma(c, l, pivot);
+      }
+      least = smaller(pivot, least);  // keeps a NaN out of sight, which `largest` then shows
+      largest = larger(largest, pivot);
+      const WideMask<S> good = pivot > Wide<S>(0);
+      (Wide<S>(1) / choose(good, pivot, Wide<S>(1))).store(inverse_pivot_[row(u)]);
+    }
+    return least > Wide<S>(4 * std::numeric_limits<S>::epsilon()) * largest;
+  }
+
+  /// z = -(A + lambda I)^-1 g.
+  void solve(const Rows<S>& g, Rows<S>& z) const {
+    for (int u = 0; u < n_; ++u) {
+      Wide<S> s = -Wide<S>::load(g[row(u)]);
+      for (int w = 0; w < u; ++w) s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(z[row(w)]), s);
+      s.store(z[row(u)]);
+    }
+    for (int u = n_ - 1; u >= 0; --u) {
+      Wide<S> s = Wide<S>::load(z[row(u)]) * Wide<S>::load(inverse_pivot_[row(u)]);
+      for (int w = u + 1; w < n_; ++w) s = fnma(Wide<S>::load(l_[at(w, u)]), Wide<S>::load(z[row(w)]), s);
+      s.store(z[row(u)]);
+    }
+  }
+
+  /// z'(A + lambda I)^-1 z, using `work` (n rows).
+  Wide<S> inverse_form(const Rows<S>& z, Rows<S>& work) const {
+    Wide<S> sum(0);
+    for (int u = 0; u < n_; ++u) {
+      Wide<S> s = Wide<S>::load(z[row(u)]);
+      for (int w = 0; w < u; ++w) s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(work[row(w)]), s);
+      s.store(work[row(u)]);
+      sum = fma(s * s, Wide<S>::load(inverse_pivot_[row(u)]), sum);
+    }
+    return sum;
+  }
+
+  /// The inverse, as a packed lower triangle: L'^-1 D^-1 L^-1.
+  void inverse(Rows<S>& to, Rows<S>& work) const {
+    // work row (u, v), u >= v: element of L^-1
+    for (int v = 0; v < n_; ++v) {
+      Wide<S>(1).store(work[at(v, v)]);
+      for (int u = v + 1; u < n_; ++u) {
+        Wide<S> s = -Wide<S>::load(l_[at(u, v)]);
+        for (int w = v + 1; w < u; ++w)
+          s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(work[at(w, v)]), s);
+        s.store(work[at(u, v)]);
+      }
+    }
+    for (int u = 0; u < n_; ++u)
+      for (int v = 0; v <= u; ++v) {
+        Wide<S> s(0);
+        for (int w = u; w < n_; ++w)
+          s = fma(Wide<S>::load(work[at(w, u)]) * Wide<S>::load(inverse_pivot_[row(w)]),
+                  Wide<S>::load(work[at(w, v)]), s);
+        s.store(to[at(u, v)]);
+      }
+  }
+
+  int size() const { return n_; }
+
+ private:
+  static std::size_t at(int u, int v) { return static_cast<std::size_t>(packed(u, v)); }
+  static std::size_t row(int u) { return static_cast<std::size_t>(u); }
+  S* c_row(int v) { return c_[row(v)]; }
+
+  int n_;
+  Rows<S> l_, inverse_pivot_;
+  Rows<S> c_{static_cast<std::size_t>(n_) + 1};
+};
+
+}  // namespace osculate::batch

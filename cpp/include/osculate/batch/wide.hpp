@@ -1,0 +1,165 @@
+#pragma once
+// One number for each of a group's fits: as many lanes as fill 128 bytes, in as many SIMD registers as that
+// takes. The number of lanes does not depend on the instruction set, and several registers hide each other's
+// latency.
+
+#include <algorithm>
+#include <cstring>
+#include <memory>
+#include <new>
+
+#include "pack.hpp"
+
+namespace osculate::batch {
+
+template <class S>
+inline constexpr int lanes = static_cast<int>(128 / sizeof(S));
+template <class S>
+inline constexpr int packs = lanes<S> / width<S>;
+/// Alignment of every row of lanes.
+inline constexpr std::size_t alignment = 128;
+
+/// Rows of one number a lane, aligned, zero at first.
+template <class S>
+class Rows {
+ public:
+  explicit Rows(std::size_t rows = 0) : size_(rows * lanes<S>) {
+    if (size_) data_.reset(static_cast<S*>(::operator new(size_ * sizeof(S), std::align_val_t{alignment})));
+    std::fill_n(data_.get(), size_, S(0));
+  }
+  S* operator[](std::size_t row) { return data_.get() + row * lanes<S>; }
+  const S* operator[](std::size_t row) const { return data_.get() + row * lanes<S>; }
+  S* data() { return data_.get(); }
+  const S* data() const { return data_.get(); }
+
+ private:
+  struct Free {
+    void operator()(S* p) const { ::operator delete(p, std::align_val_t{alignment}); }
+  };
+  std::size_t size_;
+  std::unique_ptr<S[], Free> data_;
+};
+
+template <class S>
+struct WideMask {
+  PackMask<S> p[packs<S>];
+
+  friend WideMask operator&(const WideMask& a, const WideMask& b) {
+    return map([&](int i) { return a.p[i] & b.p[i]; });
+  }
+  friend WideMask operator|(const WideMask& a, const WideMask& b) {
+    return map([&](int i) { return a.p[i] | b.p[i]; });
+  }
+  friend WideMask operator!(const WideMask& a) {
+    return map([&](int i) { return !a.p[i]; });
+  }
+  bool any() const {
+    PackMask<S> all = p[0];
+    for (int i = 1; i < packs<S>; ++i) all = all | p[i];
+    return xsimd::any(all);
+  }
+
+  template <class F>
+  static WideMask map(F&& f) {
+    WideMask out;
+    for (int i = 0; i < packs<S>; ++i) out.p[i] = f(i);
+    return out;
+  }
+};
+
+template <class S>
+struct Wide {
+  using Mask = WideMask<S>;
+  Pack<S> p[packs<S>];
+
+  Wide() = default;
+  Wide(S value) {  // implicit: formulas mix lanes and plain numbers
+    for (int i = 0; i < packs<S>; ++i) p[i] = Pack<S>(value);
+  }
+  static Wide load(const S* from) {
+    return map([&](int i) { return Pack<S>::load_aligned(from + i * width<S>); });
+  }
+  void store(S* to) const {
+    for (int i = 0; i < packs<S>; ++i) p[i].store_aligned(to + i * width<S>);
+  }
+
+  friend Wide operator+(const Wide& a, const Wide& b) {
+    return map([&](int i) { return a.p[i] + b.p[i]; });
+  }
+  friend Wide operator-(const Wide& a, const Wide& b) {
+    return map([&](int i) { return a.p[i] - b.p[i]; });
+  }
+  friend Wide operator*(const Wide& a, const Wide& b) {
+    return map([&](int i) { return a.p[i] * b.p[i]; });
+  }
+  friend Wide operator/(const Wide& a, const Wide& b) {
+    return map([&](int i) { return a.p[i] / b.p[i]; });
+  }
+  friend Wide operator-(const Wide& a) {
+    return map([&](int i) { return -a.p[i]; });
+  }
+  Wide& operator+=(const Wide& b) { return *this = *this + b; }
+  Wide& operator-=(const Wide& b) { return *this = *this - b; }
+  Wide& operator*=(const Wide& b) { return *this = *this * b; }
+
+  friend Mask operator<(const Wide& a, const Wide& b) {
+    return Mask::map([&](int i) { return a.p[i] < b.p[i]; });
+  }
+  friend Mask operator<=(const Wide& a, const Wide& b) {
+    return Mask::map([&](int i) { return a.p[i] <= b.p[i]; });
+  }
+  friend Mask operator>(const Wide& a, const Wide& b) { return b < a; }
+  friend Mask operator>=(const Wide& a, const Wide& b) { return b <= a; }
+  friend Mask operator==(const Wide& a, const Wide& b) {
+    return Mask::map([&](int i) { return a.p[i] == b.p[i]; });
+  }
+  friend Mask operator!=(const Wide& a, const Wide& b) {
+    return Mask::map([&](int i) { return a.p[i] != b.p[i]; });
+  }
+
+  template <class F>
+  static Wide map(F&& f) {
+    Wide out;
+    for (int i = 0; i < packs<S>; ++i) out.p[i] = f(i);
+    return out;
+  }
+};
+
+/// a b + c.
+template <class S>
+Wide<S> fma(const Wide<S>& a, const Wide<S>& b, const Wide<S>& c) {
+  return Wide<S>::map([&](int i) { return fma(a.p[i], b.p[i], c.p[i]); });
+}
+/// c - a b.
+template <class S>
+Wide<S> fnma(const Wide<S>& a, const Wide<S>& b, const Wide<S>& c) {
+  return Wide<S>::map([&](int i) { return xsimd::fnma(a.p[i], b.p[i], c.p[i]); });
+}
+template <class S>
+Wide<S> choose(const WideMask<S>& mask, const Wide<S>& yes, const Wide<S>& no) {
+  return Wide<S>::map([&](int i) { return select(mask.p[i], yes.p[i], no.p[i]); });
+}
+template <class S>
+Wide<S> sqrt(const Wide<S>& a) {
+  return Wide<S>::map([&](int i) { return sqrt(a.p[i]); });
+}
+template <class S>
+Wide<S> abs(const Wide<S>& a) {
+  return Wide<S>::map([&](int i) { return abs(a.p[i]); });
+}
+/// The larger number; the second argument where either is NaN.
+template <class S>
+Wide<S> larger(const Wide<S>& a, const Wide<S>& b) {
+  return Wide<S>::map([&](int i) { return xsimd::select(a.p[i] > b.p[i], a.p[i], b.p[i]); });
+}
+template <class S>
+Wide<S> smaller(const Wide<S>& a, const Wide<S>& b) {
+  return Wide<S>::map([&](int i) { return xsimd::select(a.p[i] < b.p[i], a.p[i], b.p[i]); });
+}
+/// Whether a number is neither infinite nor NaN.
+template <class S>
+WideMask<S> finite(const Wide<S>& a) {
+  return a - a == Wide<S>(0);
+}
+
+}  // namespace osculate::batch

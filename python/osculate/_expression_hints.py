@@ -7,7 +7,7 @@ import keyword
 import re
 import unicodedata
 
-_INSTEAD = {
+INSTEAD = {
     "\u2212": "'-'",
     "\u2013": "'-'",
     "\u2014": "'-'",
@@ -52,9 +52,10 @@ def character_hint(text: str) -> str | None:
         part_of_name = ("a" + character).isidentifier() and unicodedata.normalize(
             "NFKC", character
         ) == character
-        if not part_of_name and not _is_compatible_letter(character):
+        # The middle dot, a product to most, may stand in Python's names.
+        if character in INSTEAD or not (part_of_name or _is_compatible_letter(character)):
             name = unicodedata.name(character, "unnamed character").lower()
-            instead = _INSTEAD.get(character, "plain operators and names")
+            instead = INSTEAD.get(character, "plain operators and names")
             return f"'{character}' ({name}) at position {position + 1} is not understood: write {instead}"
     return None
 

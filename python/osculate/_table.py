@@ -23,6 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from osculate._errors import InputError
+from osculate._expression_hints import INSTEAD
 from osculate._table_text import decode, read_text, to_number
 
 Array = npt.NDArray[Any]
@@ -146,10 +147,11 @@ def identifiers(headers: Sequence[str]) -> tuple[tuple[str, ...], list[str]]:
 
 
 def _identifier(header: str) -> str:
-    if header.isidentifier() and unicodedata.is_normalized("NFKC", header):
+    operators = INSTEAD.keys() & set(header)  # models read the middle dot as one, though names may have it
+    if header.isidentifier() and unicodedata.is_normalized("NFKC", header) and not operators:
         return header + "_" * keyword.iskeyword(header)
     # First the characters, then NFKC, which Python applies to a model: 'x\u00b2' must not become 'x2'.
-    name = "".join(c if ("a" + c).isidentifier() else "_" for c in header)
+    name = "".join(c if ("a" + c).isidentifier() and c not in operators else "_" for c in header)
     name = re.sub(r"_+", "_", unicodedata.normalize("NFKC", name)).strip("_")
     if name and not name.isidentifier():
         name = f"column_{name}"

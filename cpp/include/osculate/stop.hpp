@@ -3,8 +3,8 @@
 
 #include <cmath>
 #include <limits>
+#include <sstream>
 #include <stdexcept>
-#include <string>
 #include <type_traits>
 
 #include "quadratic.hpp"
@@ -25,15 +25,20 @@ struct Tolerances {
 
 template <class S>
 void check(const Tolerances<S>& t) {
-  const auto one = [](const char* name, S value) {
-    if (value != 0 && !(value >= std::numeric_limits<S>::epsilon()))
-      throw std::invalid_argument(
-          std::string(name) + " must be 0 (no such test) or at least the machine epsilon " +
-          std::to_string(std::numeric_limits<S>::epsilon()) + ", got " + std::to_string(value));
+  const auto refuse = [](const char* name, const auto& least, const auto& got) {
+    std::ostringstream message;
+    message << name << " must be " << least << ", got " << got;
+    throw std::invalid_argument(message.str());
   };
-  one("ftol", t.ftol), one("xtol", t.xtol), one("gtol", t.gtol);
-  if (t.max_iterations < 0) throw std::invalid_argument("max_iterations must be at least 0");
-  if (t.max_evaluations < 0) throw std::invalid_argument("max_evaluations must be at least 0");
+  const auto tolerance = [&](const char* name, S value) {
+    constexpr S epsilon = std::numeric_limits<S>::epsilon();
+    std::ostringstream least;
+    least << "0 (no such test) or at least the machine epsilon " << epsilon;
+    if (value != 0 && !(value >= epsilon)) refuse(name, least.str(), value);
+  };
+  tolerance("ftol", t.ftol), tolerance("xtol", t.xtol), tolerance("gtol", t.gtol);
+  if (t.max_iterations < 0) refuse("max_iterations", "at least 0", t.max_iterations);
+  if (t.max_evaluations < 0) refuse("max_evaluations", "at least 0", t.max_evaluations);
 }
 
 /// max |g_i| / gradient_scale_i over the free variables: the cosine between column and residual in least

@@ -68,6 +68,7 @@ struct Trial {
   S damping = 0;  ///< lambda; with a finite radius: in, a guess; out, the value that was used
   S scale = 1;    ///< the step is scale * d
   S radius = std::numeric_limits<S>::infinity();  ///< bound on |D d|
+  Vector<S> bend{};  ///< out: the part of d that is not the model's but geodesic acceleration's; empty: none
 };
 
 enum class Verdict {

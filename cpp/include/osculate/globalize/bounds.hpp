@@ -102,6 +102,9 @@ struct Bounded {
     }
     return true;
   }
+
+  /// The last system with another right-hand side; the held variables stay.
+  void solve_again(const Vector<S>& b, Vector<S>& d) { inner.solve_again(b, d); }
 };
 
 }  // namespace osculate

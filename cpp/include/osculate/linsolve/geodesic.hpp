@@ -1,7 +1,8 @@
 #pragma once
 // Geodesic acceleration (Transtrum & Sethna, arXiv:1201.5885, section 4): the step d is bent by half of
 // a = -(J'J + lambda D^2)^-1 J'r'', where r'' is the second derivative of r along d, from one more residual
-// evaluation. Useful in long curved valleys, where it lets the radius stay large.
+// evaluation. Useful in long curved valleys, where it lets the radius stay large. `Inner` keeps x + d in the
+// box, so that the point of that evaluation, between x and x + d, lies there too.
 
 #include "../quadratic.hpp"
 
@@ -18,15 +19,12 @@ struct GeodesicAcceleration {
   void prepare(const Model& q) {
     inner.prepare(q);
   }
-  template <class Model>
-  void restrict(const Model& q, const Mask& fixed, const Vector<S>& displacement) {
-    inner.restrict(q, fixed, displacement);
-  }
 
   template <class Model>
   bool solve(const Model& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
     if (!inner.solve(q, x, trial, d)) return false;
     if (!active) return true;
+    trial.bend.setZero(d.size());
     constexpr S h = S(0.1);  // the paper's finite-difference step
     constexpr S most_bending =
         S(0.75);  // the paper's alpha: 2 |D a| <= alpha |D d|, else the series is not trusted
@@ -44,7 +42,8 @@ struct GeodesicAcceleration {
     if (!bend.allFinite() ||
         2 * bend.cwiseProduct(q.scale).norm() > most_bending * d.cwiseProduct(q.scale).norm())
       return true;
-    d += bend / 2;
+    trial.bend = bend / 2;
+    d += trial.bend;
     return true;
   }
 };

@@ -88,8 +88,11 @@ class CostOfResiduals {
     ++derivatives_;
     problem_.jacobian(x, residual_, j);
   }
-  /// A residual that is not the loop's next point.
-  void residual_aside(const Vector<Scalar>& x, Vector<Scalar>& r) { problem_.residual(x, r); }
+  /// A residual at a point that is not the loop's next one.
+  void residual_aside(const Vector<Scalar>& x, Vector<Scalar>& r) {
+    ++evaluations_;
+    problem_.residual(x, r);
+  }
 
   const Vector<Scalar>& last_residual() const { return residual_; }
   Scalar last_value() const { return value_; }

@@ -44,9 +44,9 @@ LeastSquaresResult<S, typename P::Jacobian> levenberg_marquardt(
   CostOfResiduals<P> cost(problem, evaluator);
   GaussNewtonModel<S, J> q;
   GaussNewton<S> curvature{evaluator, options.scale};
-  using Accelerated = GeodesicAcceleration<S, LeastSquaresStep<S, J>, CostOfResiduals<P>>;
-  Bounded<S, Accelerated> linsolve{
-      {LeastSquaresStep<S, J>(options.linear), cost, options.geodesic_acceleration}, bounds};
+  using Step = Bounded<S, LeastSquaresStep<S, J>>;
+  GeodesicAcceleration<S, Step, CostOfResiduals<P>> linsolve{
+      {LeastSquaresStep<S, J>(options.linear), bounds}, cost, options.geodesic_acceleration};
   const auto run = [&](auto globalize) {
     Result<S> ended =
         minimize_loop(cost, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);

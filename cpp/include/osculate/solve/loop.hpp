@@ -32,7 +32,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   Iteration<S> record;
   Trial<S> trial;
   Judged<S> judged;
-  Vector<S> direction, step, candidate;
+  Vector<S> direction, step, unbent, candidate;
   Status status = Status::not_run;
 
   const auto arrive = [&] {  // the model at x, and the tests that need nothing else
@@ -73,11 +73,13 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       bounds.move(x, direction, trial.scale, candidate, step);
       value = problem.value(candidate);
       (std::isfinite(value) ? finite_trial : nonfinite_trial) |= !step.isZero(0);
-      judged.predicted = q.predicted_reduction(step);
+      // The bend makes up for what the model leaves out, so the model promises what it does without it.
+      const Vector<S>& modelled = trial.bend.size() ? unbent = step - trial.bend : step;
+      judged.predicted = q.predicted_reduction(modelled);
       judged.actual = std::isfinite(value) ? q.value - value : -std::numeric_limits<S>::infinity();
       judged.ratio =
           judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
-      judged.slope = q.gradient.dot(step);
+      judged.slope = q.gradient.dot(modelled);
       judged.step = step.cwiseProduct(q.scale).norm();
       verdict = globalize.judge(q, judged, trial);
       judged.accepted = verdict == Verdict::accept;

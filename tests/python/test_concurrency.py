@@ -105,6 +105,7 @@ def test_gil_is_released_during_long_linear_algebra() -> None:
     """
     residual, jacobian = large(m=4000, n=100)
     asked, answered, ended = threading.Event(), threading.Event(), threading.Event()
+    waiting: list[bool] = []
     answers: list[bool] = []
 
     def answer() -> None:
@@ -116,10 +117,13 @@ def test_gil_is_released_during_long_linear_algebra() -> None:
         jac = jacobian(x)
         answered.clear()
         asked.set()
+        waiting.append(True)
         return jac
 
     def look(x: FloatArray) -> FloatArray:
-        answers.append(answered.is_set())
+        if waiting:  # the first call behind a Jacobian: later ones have callbacks between
+            waiting.clear()
+            answers.append(answered.is_set())
         return residual(x)
 
     interval = sys.getswitchinterval()
@@ -133,7 +137,7 @@ def test_gil_is_released_during_long_linear_algebra() -> None:
         ended.set()
         asked.set()
         thread.join(TIMEOUT)
-    assert len(answers) > 3
+    assert len(answers) >= 3
     assert any(answers)
 
 

@@ -2,9 +2,12 @@
 // A graph in words: the expression of a node, with Python's operators and NumPy's names, and no more
 // parentheses than needed.
 
+#include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <functional>
 #include <string>
+#include <utility>
 
 #include "graph.hpp"
 
@@ -29,6 +32,10 @@ class Writer {
 
   static std::string number(double value) {
     char text[40];
+    if (std::abs(value) < 1e6 && value == std::floor(value)) {
+      std::snprintf(text, sizeof text, "%.0f", value);
+      return text;
+    }
     for (int digits = 1; digits <= 17; ++digits) {  // the fewest that give the same number back
       std::snprintf(text, sizeof text, "%.*g", digits, value);
       if (std::strtod(text, nullptr) == value) break;
@@ -42,9 +49,9 @@ class Writer {
   std::string write(Id id, int outer) {
     if ((length_ += 2) > longest_) return "...";
     const Node& n = g_[id];
-    const auto infix = [&](const char* symbol, int binding, bool right_binds) {
-      const std::string left = write(n.a, binding), right = write(n.b, binding + right_binds);
-      const std::string text = left + symbol + right;
+    const auto infix = [&](const char* symbol, int binding, bool right_binds, bool swap = false) {
+      const std::string left = write(swap ? n.b : n.a, binding);
+      const std::string text = left + symbol + write(swap ? n.a : n.b, binding + right_binds);
       return binding < outer ? "(" + text + ")" : text;
     };
     switch (n.op) {
@@ -57,19 +64,20 @@ class Writer {
       case Op::array:
         return names_.array(n.a);
       case Op::neg: {
-        const std::string text = "-" + write(n.a, sign);
+        const std::string text = "-" + write(n.a, product);  // -x*y is (-x)*y, which is the same
         return outer > sum ? "(" + text + ")" : text;
       }
       case Op::add:
-        return infix(" + ", sum, false);
+        if (g_.is_constant(n.a) || g_.is_constant(n.b)) return shifted(n, outer);
+        return infix(" + ", sum, false, is_leaf(n.a) && !is_leaf(n.b));
       case Op::sub:
         return infix(" - ", sum, true);
       case Op::mul:
-        if (n.a == n.b) {
-          const std::string text = write(n.a, exponent + 1) + "**2";
+        if (const auto [base, times] = whole_power(id, 4); times > 1) {
+          const std::string text = write(base, exponent + 1) + "**" + std::to_string(times);
           return outer > exponent ? "(" + text + ")" : text;
         }
-        return infix("*", product, false);
+        return infix("*", product, false, place(n.b) < place(n.a));
       case Op::div:
         return infix("/", product, true);
       case Op::pow: {
@@ -81,9 +89,9 @@ class Writer {
       case Op::less_equal:
         return infix(" <= ", comparison, true);
       case Op::equal:
-        return infix(" == ", comparison, true);
+        return infix(" == ", comparison, true, g_.is_constant(n.a));
       case Op::not_equal:
-        return infix(" != ", comparison, true);
+        return infix(" != ", comparison, true, g_.is_constant(n.a));
       default: {
         std::string text = std::string(word(n.op)) + "(" + write(n.a, lowest);
         if (arity(n.op) > 1) text += ", " + write(n.b, lowest);
@@ -91,6 +99,29 @@ class Writer {
         return text + ")";
       }
     }
+  }
+
+  bool is_leaf(Id id) const { return arity(g_[id].op) == 0; }
+
+  /// A product of equal factors as base and exponent; a graph makes at most 16 of a power.
+  std::pair<Id, int> whole_power(Id id, int depth) const {
+    const Node& n = g_[id];
+    if (n.op != Op::mul || depth == 0) return {id, 1};
+    const auto [a, times] = whole_power(n.a, depth - 1);
+    const auto [b, more] = whole_power(n.b, depth - 1);
+    return a == b ? std::pair{a, times + more} : std::pair{id, 1};
+  }
+
+  /// The order of factors, which the graph has by number: constants, parameters, other leaves, the rest.
+  int place(Id id) const { return std::min(static_cast<int>(g_[id].op), static_cast<int>(Op::neg)); }
+
+  /// A sum with a constant.
+  std::string shifted(const Node& n, int outer) {
+    const Id rest = g_.is_constant(n.a) ? n.b : n.a;
+    const double value = g_[g_.is_constant(n.a) ? n.a : n.b].value;
+    const std::string size = number(std::abs(value)), other = write(rest, sum);
+    const std::string text = value < 0 ? other + " - " + size : other + " + " + size;
+    return sum < outer ? "(" + text + ")" : text;
   }
 
   static const char* word(Op op) {

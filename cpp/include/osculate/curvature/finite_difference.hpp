@@ -46,7 +46,14 @@ std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& opti
     const S room_down = options.lower.size() ? x[j] - options.lower[j] : std::numeric_limits<S>::infinity();
     const auto exact = [&](S d) {
       const volatile S moved = x[j] + d;
-      return S(moved) - x[j];
+      S actual = S(moved) - x[j];
+      // The room to a bound on the other side of zero is rounded, and so is this difference: two units.
+      const auto outside = [&] {
+        return (options.upper.size() && x[j] + actual > options.upper[j]) ||
+               (options.lower.size() && x[j] + actual < options.lower[j]);
+      };
+      for (int unit = 0; unit < 2 && outside(); ++unit) actual = std::nextafter(actual, S(0));
+      return actual;
     };
     const S outward = x[j] < 0 ? -h : h;  // away from zero: the relative step does not grow
     if (!three) {
@@ -64,6 +71,7 @@ std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& opti
       const bool up = room_up >= room_down;
       const S room = up ? room_up : room_down, reach = std::min(h, room / 2);
       step.first = exact(up ? reach : -reach), step.second = exact(up ? 2 * reach : -2 * reach);
+      if (step.first == 0) step.first = step.second;  // a box of one unit in the last place
     }
   }
   return steps;
@@ -75,7 +83,7 @@ void difference_quotient(const DifferenceStep<S>& step, Difference method, const
                          Column&& first, const Vector<S>& second) {
   if (step.first == 0)
     first.setZero();
-  else if (method == Difference::two_point)
+  else if (method == Difference::two_point || step.first == step.second)
     first = (first - r0) / step.first;
   else if (step.one_sided) {
     // Lagrange through three points at 0, h1, h2; h2 need not be exactly 2 h1.

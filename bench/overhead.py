@@ -18,12 +18,13 @@ Measurement. max_nfev runs through a ladder k_1 < ... < k_s. In one round every 
 in an order that is shuffled every round, so that drift of the machine meets all alike; garbage collection
 is off and BLAS has one thread. A timing is the mean of CALLS consecutive calls after one that is not timed:
 a loop of fits, as users write it, and as the callbacks are timed too; right after another solver's run a
-call takes two to three times as long, whichever solver it is. From each time the callbacks' own is subtracted: their mean cost, measured
-in the same round by calling them from a loop that is itself subtracted, times how often the run called
-them. A straight line through the round's s points gives that round's call and evaluation cost; reported are
-medians and quartiles over ROUNDS rounds. The abscissa is the number of Jacobians on the "newton" path (each
-comes with one residual, and the solvers differ in whether they ask for one at the last point), the number
-of residuals on the "bent" path; runs that converge before max_nfev enter with their true count.
+call takes two to three times as long, whichever solver it is. From each time the callbacks' own is
+subtracted: their mean cost, measured in the same round by calling them from a loop that is itself
+subtracted, times how often the run called them. A straight line through the round's s points gives that
+round's call and evaluation cost; reported are medians and quartiles over ROUNDS rounds. The abscissa is the
+number of Jacobians on the "newton" path (each comes with one residual, and the solvers differ in whether
+they ask for one at the last point), the number of residuals on the "bent" path; runs that converge before
+max_nfev enter with their true count.
 
 `leastsq` is MINPACK without the layer of `scipy.optimize.least_squares` around it.
 """

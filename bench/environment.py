@@ -41,7 +41,8 @@ def _cpu_model() -> str:
     return names[0] if names else platform.processor() or platform.machine()
 
 
-def _version(package: str) -> str | None:
+def version(package: str) -> str | None:
+    """Of an installed package."""
     try:
         return importlib.metadata.version(package)
     except importlib.metadata.PackageNotFoundError:
@@ -53,12 +54,17 @@ def load() -> float:
     return os.getloadavg()[0]
 
 
+def _user_seconds() -> float:
+    """Of this process and of its children that have ended."""
+    return sum(resource.getrusage(who).ru_utime for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 class Recorder:
     """Facts at the start, and at the end what the bench itself used."""
 
     def __init__(self) -> None:
         self._load, self._wall = load(), time.perf_counter()
-        self._user = resource.getrusage(resource.RUSAGE_SELF).ru_utime
+        self._user = _user_seconds()
 
     @property
     def noisy(self) -> bool:
@@ -70,7 +76,7 @@ class Recorder:
         return {
             "date": datetime.now(timezone.utc).isoformat(timespec="seconds"),
             "python": platform.python_version(),
-            "versions": {name: _version(name) for name in packages},
+            "versions": {name: version(name) for name in packages},
             "system": f"{platform.system()} {platform.machine()}",
             "cpu": _cpu_model(),
             "cpus": usable,
@@ -78,6 +84,6 @@ class Recorder:
             "load_start": self._load,
             "load_end": load(),
             "wall_seconds": time.perf_counter() - self._wall,
-            "user_seconds": resource.getrusage(resource.RUSAGE_SELF).ru_utime - self._user,
+            "user_seconds": _user_seconds() - self._user,
             "noisy": self.noisy,
         }

@@ -16,6 +16,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import batch_report
+
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
@@ -85,8 +87,12 @@ def _origin(facts: dict[str, Any]) -> str:
 
 def render(record: dict[str, Any]) -> str:
     """The Markdown of one result."""
-    draw = _overhead if record["bench"] == "overhead" else _accuracy
-    parts = [draw(label, table) for label, table in record["tables"].items()]
+    if record["bench"] == "batch":
+        parts = [batch_report.table(label, table, _table) for label, table in record["tables"].items()]
+        parts.append(batch_report.footer(record))
+    else:
+        draw = _overhead if record["bench"] == "overhead" else _accuracy
+        parts = [draw(label, table) for label, table in record["tables"].items()]
     return "\n\n".join([*parts, _origin(record["environment"])])
 
 

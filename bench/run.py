@@ -1,9 +1,11 @@
 """Run a bench, print its table, write bench/results/<name>.json.
 
-    python bench/run.py nist|mgh|bounded|damping|overhead [--noisy]
+    python bench/run.py nist|mgh|bounded|damping|overhead|batch [--noisy]
+    python bench/run.py batch --quick
 
 Refuses when the load average is above 0.3, other work would be measured too; `--noisy` runs all the same
 and marks the figures. README numbers come from the json files through report.py.
+`--quick` is a smoke test of the batch bench in less than a minute: it writes no file.
 """
 
 from __future__ import annotations
@@ -23,6 +25,7 @@ BENCHES = {  # name: (module, function), imported only once the environment is c
     "bounded": ("accuracy", "bounded"),
     "damping": ("accuracy", "damping"),
     "overhead": ("overhead", "overhead"),
+    "batch": ("batch", "batch"),
 }
 
 
@@ -30,9 +33,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("bench", choices=BENCHES, help="what to measure")
     parser.add_argument("--noisy", action="store_true", help="run under load and mark the figures")
+    parser.add_argument("--quick", action="store_true", help="batch alone: few fits, writes nothing")
     options = parser.parse_args(arguments)
+    if options.quick and options.bench != "batch":
+        parser.error("only batch has --quick")
     recorder = environment.Recorder()
-    if recorder.noisy and not options.noisy:
+    if recorder.noisy and not (options.noisy or options.quick):
         limit = environment.QUIET_LOAD
         reason = (
             f"the load average is {environment.load():.2f}, above {limit}: other work would be measured too"
@@ -40,18 +46,23 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"bench: {reason}. Wait, or pass --noisy to run and mark the figures.", file=sys.stderr)
         return 2
     module, function = BENCHES[options.bench]
-    result = getattr(importlib.import_module(module), function)()
+    result = getattr(importlib.import_module(module), function)(**({"quick": True} if options.quick else {}))
     record = {"bench": options.bench, "environment": recorder.facts(), **result}
+    import report
+
+    if options.quick:
+        print(report.render(record))
+        return 0
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{options.bench}.json"
     path.write_text(json.dumps(record, indent=1) + "\n")
-    import report
-
     print(report.render(record))
     print(f"written: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
     return 0
 
 
 if __name__ == "__main__":
-    environment.restart_clean(threads=1)  # every bench here is of serial code on small problems
+    environment.restart_clean(
+        threads=1
+    )  # serial code on small problems; batch sets its peers' threads itself
     sys.exit(main())

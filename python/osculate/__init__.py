@@ -6,9 +6,10 @@
 from . import _isa as _isa  # loads the compiled core that fits this CPU
 from ._curve_fit import curve_fit
 from ._least_squares import least_squares
+from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
-__all__ = ["LeastSquaresResult", "OptimizeWarning", "Status", "curve_fit", "least_squares"]
+__all__ = ["LeastSquaresResult", "Model", "OptimizeWarning", "Status", "curve_fit", "least_squares"]
 
 
 def __getattr__(name: str) -> str:

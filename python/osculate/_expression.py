@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import functools
 import math
 import re
 import warnings
@@ -212,7 +213,7 @@ class _Builder:
         def run(v: Mapping[str, Any]) -> Any:
             values = [operand(v) for operand in operands]
             pairs = zip(tests, values, values[1:], strict=False)
-            return np.logical_and.reduce(np.broadcast_arrays(*(test(a, b) for test, a, b in pairs)))
+            return functools.reduce(np.logical_and, (test(a, b) for test, a, b in pairs))
 
         return run
 

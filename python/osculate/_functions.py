@@ -57,9 +57,15 @@ def power(base: Any, exponent: Any) -> Any:
 
 
 def _elementwise(function: Callable[[float], float]) -> Callable[[Any], Any]:
-    """Lift a function of `math` that NumPy lacks to arrays."""
+    """Lift a function of `math` that NumPy lacks to arrays, and to symbols of a traced model."""
     lifted = np.frompyfunc(function, 1, 1)
-    return lambda x: np.asarray(lifted(x), dtype=float)
+
+    def call(x: Any) -> Any:
+        if hasattr(x, "__osculate_unary__"):
+            return x.__osculate_unary__(function.__name__)
+        return np.asarray(lifted(x), dtype=float)
+
+    return call
 
 
 FUNCTIONS: dict[str, Function] = {

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.lib.mixins import NDArrayOperatorsMixin
 from numpy.typing import NDArray
 
-from ._tracer import Shape, Tracer, conversion
+from ._trace_words import conversion, describe, full_name, shown_key
+from ._tracer import Shape, Tracer
 
 
 class Dispatcher(NDArrayOperatorsMixin):
@@ -282,38 +283,6 @@ def assign(tracer: Tracer, target: Any, result: Symbol, name: str) -> Symbol:
     if isinstance(target, np.ndarray):
         tracer.written(target, result)
     return result
-
-
-def full_name(ufunc: np.ufunc) -> str:
-    """Return what a ufunc is called where users find it."""
-    import sys
-
-    for module in ("numpy", "scipy.special"):
-        if getattr(sys.modules.get(module), ufunc.__name__, None) is ufunc:
-            return f"{module}.{ufunc.__name__}"
-    return f"the ufunc {ufunc.__name__}"
-
-
-def describe(symbol: Symbol) -> str:
-    """Return the expression of a symbol, shortened."""
-    tracer = symbol.tracer
-    coordinates = ["x"] if tracer.x.ndim == 1 else []
-    text = tracer.graph.text(symbol.node, tracer.names, coordinates)
-    return f"({text if len(text) <= 60 else text[:57] + '...'})" if not text.isidentifier() else text
-
-
-def shown_key(key: Any) -> str:
-    """Return the text of an index."""
-    if isinstance(key, tuple):
-        return ", ".join(map(shown_key, key))
-    if isinstance(key, slice):
-        ends = [key.start, key.stop] if key.step is None else [key.start, key.stop, key.step]
-        return ":".join("" if end is None else shown_key(end) for end in ends)
-    if isinstance(key, Symbol):
-        return describe(key)
-    if isinstance(key, np.ndarray):
-        return "array"
-    return "..." if key is Ellipsis else repr(key)
 
 
 def _is_everything(key: Any) -> bool:

@@ -68,18 +68,28 @@ class Trace:
         Both are evaluated at p0 and near it, on at most 64 points. The function gets only these points where
         it can do with them. What it raises at p0 comes out.
         """
-        return mismatch(self, f, x, p0)
+        reason = mismatch(self, f, x, p0)
+        if reason is not None:
+            _tell(f, Untraceable(reason))
+        return reason
 
 
 def trace(
     f: Callable[..., Any], x: FloatArray, parameters: int, names: Sequence[str] = ()
 ) -> Trace | Untraceable:
-    """Return the graph of f, or why there is none.
+    """Return the graph of f, or why there is none; an `osculate.Model` remembers it.
 
     x are the predictors, (N,) or (D, N), `parameters` is how many f gets, `names` what messages call them.
     """
     x = np.ascontiguousarray(x, dtype=np.float64)
-    names = list(names) or [f"p{k}" for k in range(parameters)]
+    names = list(names or getattr(f, "parameters", ()))
+    names += [f"p{k}" for k in range(len(names), parameters)]
+    result = _trace(f, x, parameters, names)
+    _tell(f, result)
+    return result
+
+
+def _trace(f: Callable[..., Any], x: FloatArray, parameters: int, names: list[str]) -> Trace | Untraceable:
     t = Tracer(x, names, rule, FUNCTIONS)
     t.caller = _call.__code__
     shape = x.shape[-1:]
@@ -98,6 +108,13 @@ def trace(
         return t.failure
     arrays = np.array(t.arrays).reshape(-1, t.points)
     return Trace(t.graph, result.node, parameters, len(rows), arrays, t.bound, t.epsilon)
+
+
+def _tell(f: Callable[..., Any], result: Trace | Untraceable) -> None:
+    """A model's attributes speak of its latest trace."""
+    remember = getattr(f, "_remember", None)
+    if remember is not None:
+        remember(result)
 
 
 def _call(f: Callable[..., Any], x: Any, parameters: list[Symbol]) -> Any:

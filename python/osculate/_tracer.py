@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import linecache
 import os
-import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
@@ -32,7 +31,12 @@ _LIBRARIES = tuple(f"{path}{os.sep}" for path in (Path(__file__).parent, _SITE /
 
 
 class Untraceable(TypeError):  # noqa: N818 - an outcome as well
-    """A function that is no graph of elementwise operations; `why_not` names what it does."""
+    """A function that is no graph of elementwise operations; `why_not` names what it does.
+
+    `points` is the length of an array that does not have a number for each point, if that is why.
+    """
+
+    points: int | None = None
 
     @property
     def why_not(self) -> str:
@@ -78,9 +82,10 @@ class Tracer:
         self.caller: CodeType | None = None
         self._written: dict[int, tuple[NDArray[Any], Symbol]] = {}
 
-    def fail(self, reason: str) -> NoReturn:
+    def fail(self, reason: str, points: int | None = None) -> NoReturn:
         """Refuse to trace, naming the operation and the line of the function."""
         failure = Untraceable(reason + self.place())
+        failure.points = points
         self.failure = self.failure or failure
         raise failure
 
@@ -140,7 +145,8 @@ class Tracer:
         if array.shape not in ((self.points,), (1,)):
             self.fail(
                 f"an array of shape {array.shape}, which is neither a number nor one for each of "
-                f"{self.points} points"
+                f"{self.points} points",
+                array.size if array.ndim == 1 else None,
             )
         return self.symbol(self._array(np.array(array, dtype=np.float64)), array.shape, mask=mask)
 
@@ -185,11 +191,3 @@ def _line(file: str, number: int | None) -> str:
     if len(source) > 80:
         source = source[:77] + "..."
     return f" (line {number}: {source})" if source else f" (line {number})"
-
-
-def conversion(place: str) -> str:
-    """Name the function that asked a symbol for a plain number, by the line that did it."""
-    found = re.search(r"\b(math|cmath)\.(\w+)", place)
-    if found:
-        return f"{found[0]} of a traced value, which takes plain numbers only: write numpy.{found[2]}"
-    return "float() of a traced value, as functions of plain numbers do: use NumPy's"

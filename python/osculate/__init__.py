@@ -4,12 +4,25 @@
 """
 
 from . import _isa as _isa  # loads the compiled core that fits this CPU
+from ._batch_result import FLAGS, FitResult, Interrupted
 from ._curve_fit import curve_fit
+from ._fit import fit
 from ._least_squares import least_squares
 from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
-__all__ = ["LeastSquaresResult", "Model", "OptimizeWarning", "Status", "curve_fit", "least_squares"]
+__all__ = [
+    "FLAGS",
+    "FitResult",
+    "Interrupted",
+    "LeastSquaresResult",
+    "Model",
+    "OptimizeWarning",
+    "Status",
+    "curve_fit",
+    "fit",
+    "least_squares",
+]
 
 
 def __getattr__(name: str) -> str:

@@ -6,6 +6,9 @@ from typing import Any
 from numpy.typing import NDArray
 
 def sentence(status: int) -> str: ...
+
+flags: dict[str, int]
+
 def default_tolerances(single: bool) -> tuple[float, float, float]: ...
 def least_squares(
     caller: str,
@@ -58,3 +61,12 @@ class Graph:
         self, roots: list[int], parameters: NDArray[Any], coordinates: NDArray[Any], arrays: NDArray[Any]
     ) -> NDArray[Any]: ...
     def __len__(self) -> int: ...
+
+def fit(
+    graph: Graph,
+    root: int,
+    data: dict[str, Any],
+    options: dict[str, Any],
+    output: dict[str, Any],
+    poll: Callable[[int], bool | None] | None,
+) -> bool: ...

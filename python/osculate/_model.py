@@ -120,6 +120,17 @@ class Model:
         return names
 
     @property
+    def coordinates_given(self) -> int | None:
+        """How many predictors the function has; None where only the data tell."""
+        names = self._arguments.coordinates
+        return None if names is None else len(names)
+
+    @property
+    def parameters_given(self) -> tuple[str, ...] | None:
+        """The names of the parameters; None for ``*params``."""
+        return self._arguments.parameters
+
+    @property
     def expression(self) -> str:
         """What the function computes; its name and arguments where it cannot be traced."""
         traced = self._latest()

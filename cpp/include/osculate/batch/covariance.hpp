@@ -34,8 +34,9 @@ class Covariance {
     std::ptrdiff_t fit;
     S twice_cost;
     std::ptrdiff_t points;
-    bool absolute;
   };
+
+  bool absolute = false;  ///< s^2 = 1
 
   bool full() const { return count_ == lanes<S>; }
   bool empty() const { return count_ == 0; }
@@ -49,16 +50,20 @@ class Covariance {
     ++count_;
   }
 
-  /// Calls write(fit, covariance, flags) for each, `covariance(u, v)` giving the elements for u >= v.
+  /// Calls write(fit, covariance, errors, flags) for each: packed lower triangle and standard errors, a
+  /// lane's numbers `lanes` apart.
   template <class Write>
   void flush(Write&& write) {
-    const Wide<S> zero(0), one(1);
+    const Wide<S> zero(0), one(1), nan(std::numeric_limits<S>::quiet_NaN());
+    Wide<S> free(0);
     for (int k = 0; k < n_; ++k) {
       const Wide<S> diagonal = Wide<S>::load(matrix_[at(k, k)]);
       const WideMask<S> fixed = (Wide<S>::load(fixed_[row(k)]) != zero) | !(diagonal > zero);
       choose(fixed, one, zero).store(fixed_[row(k)]);
       choose(fixed, zero, one / sqrt(diagonal)).store(scale_[row(k)]);
+      free += choose(fixed, zero, one);
     }
+    free.store(rank_[0]);
     for (int u = 0; u < n_; ++u) {
       const Wide<S> su = Wide<S>::load(scale_[row(u)]);
       for (int v = 0; v < u; ++v)  // 0 * inf of a fixed variable must not reach the others
@@ -67,10 +72,32 @@ class Covariance {
             .store(matrix_[at(u, v)]);
       one.store(matrix_[at(u, u)]);
     }
-    const WideMask<S> good = factor_.factorize(matrix_, zero);
-    choose(good, one, zero).store(good_[0]);
+    choose(factor_.factorize(matrix_, zero), one, zero).store(good_[0]);
     factor_.inverse(inverse_, work_);
-    for (int lane = 0; lane < count_; ++lane) finish(lane, write);
+    unsigned flags[lanes<S>] = {};
+    for (int lane = 0; lane < count_; ++lane) {
+      const S before = rank_[0][lane];
+      if (good_[0][lane] == 0) rank_[0][lane] = static_cast<S>(deficient(lane));
+      if (rank_[0][lane] < before) flags[lane] |= flag_rank_deficient;
+      freedom_[0][lane] = static_cast<S>(entries_[lane].points) - rank_[0][lane];
+      if (!(freedom_[0][lane] > 0)) flags[lane] |= flag_no_freedom;
+      twice_cost_[0][lane] = entries_[lane].twice_cost;
+    }
+    const Wide<S> freedom = Wide<S>::load(freedom_[0]);
+    const Wide<S> variance =
+        absolute ? one : choose(freedom > zero, Wide<S>::load(twice_cost_[0]) / freedom, nan);
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> su = variance * Wide<S>::load(scale_[row(u)]);
+      for (int v = 0; v <= u; ++v) {
+        const WideMask<S> unknown =
+            (Wide<S>::load(fixed_[row(u)]) != zero) | (Wide<S>::load(fixed_[row(v)]) != zero);
+        const Wide<S> c = Wide<S>::load(inverse_[at(u, v)]) * (su * Wide<S>::load(scale_[row(v)]));
+        choose(unknown, nan, c).store(inverse_[at(u, v)]);
+      }
+      sqrt(Wide<S>::load(inverse_[at(u, u)])).store(work_[row(u)]);
+    }
+    for (int lane = 0; lane < count_; ++lane)
+      write(entries_[lane].fit, inverse_.data() + lane, work_.data() + lane, flags[lane]);
     count_ = 0;
   }
 
@@ -78,30 +105,6 @@ class Covariance {
   std::size_t matrix_size() const { return static_cast<std::size_t>(packed(n_, 0)) + 1; }
   static std::size_t row(int k) { return static_cast<std::size_t>(k); }
   static std::size_t at(int u, int v) { return static_cast<std::size_t>(packed(u, v)); }
-
-  template <class Write>
-  void finish(int lane, Write&& write) {
-    const Entry& entry = entries_[lane];
-    int free = 0;
-    for (int k = 0; k < n_; ++k) free += fixed_[row(k)][lane] == 0;
-    int rank = free;
-    unsigned flags = 0;
-    if (good_[0][lane] == 0) {
-      rank = deficient(lane);
-      if (rank < free) flags |= flag_rank_deficient;
-    }
-    const std::ptrdiff_t freedom = entry.points - rank;
-    if (freedom <= 0) flags |= flag_no_freedom;
-    constexpr S nan = std::numeric_limits<S>::quiet_NaN();
-    const S variance = entry.absolute ? S(1) : freedom > 0 ? entry.twice_cost / static_cast<S>(freedom) : nan;
-    write(
-        entry.fit,
-        [&](int u, int v) {
-          if (fixed_[row(u)][lane] != 0 || fixed_[row(v)][lane] != 0) return nan;
-          return variance * inverse_[at(u, v)][lane] * scale_[row(u)][lane] * scale_[row(v)][lane];
-        },
-        flags);
-  }
 
   /// Pseudo-inverse of a lane's matrix into inverse_, with what is not determined marked as fixed; the rank.
   int deficient(int lane) {
@@ -145,7 +148,7 @@ class Covariance {
 
   int n_, count_ = 0;
   Rows<S> matrix_, inverse_, work_, scale_, fixed_;
-  Rows<S> good_{1};
+  Rows<S> good_{1}, rank_{1}, freedom_{1}, twice_cost_{1};
   SmallCholesky<S> factor_;
   Entry entries_[lanes<S>];
 };

@@ -149,6 +149,7 @@ class Fitter<S>::Worker {
         row_(size(std::max<std::ptrdiff_t>(fitter.tape_.parameters, 1))) {}
 
   void run(const Poll* poll) {
+    covariance_.absolute = f_.options_.absolute_sigma;
     using Clock = std::chrono::steady_clock;
     constexpr auto pause = std::chrono::milliseconds(20);
     auto last = Clock::now();
@@ -248,17 +249,13 @@ class Fitter<S>::Worker {
     fit_[lane] = fit, flags_[lane] = 0, counted_[lane] = in_.points;
     const std::ptrdiff_t n = in_.points;
     S* y = y_.data() + lane;
-    read_row(in_.y.type, in_.y.row(fit, in_.shape), in_.y.point_stride, n, y, lanes<S>);
+    const bool missing = read_row(in_.y.type, in_.y.row(fit, in_.shape), in_.y.point_stride, n, y, lanes<S>);
     if (weighted_) {
       load_weights(lane, fit, y);
       if (counted_[lane] == 0) return refuse(lane, fit);
-    } else if (in_.y.type == Number::f32 || in_.y.type == Number::f64) {
-      bool missing = false;
-      for (std::ptrdiff_t i = 0; i < n; ++i) missing |= y[i * lanes<S>] != y[i * lanes<S>];
-      if (missing) {
-        incomplete_.push_back(fit);
-        return false;
-      }
+    } else if (missing) {
+      incomplete_.push_back(fit);
+      return false;
     }
     for (std::size_t k = 0; k < in_.inputs.size(); ++k)
       read_row(in_.inputs[k].type, in_.inputs[k].row(fit, in_.shape), in_.inputs[k].point_stride, n,
@@ -356,22 +353,21 @@ class Fitter<S>::Worker {
       }
     out.flags[fit] = static_cast<std::uint8_t>(flags);
     ++done_;
-    covariance_.add({fit, 2 * group_.normal.cost[0][lane], counted_[lane], f_.options_.absolute_sigma},
-                    group_.normal.matrix, lane, [&](int k) { return group_.fixed(k, lane); });
+    covariance_.add({fit, 2 * group_.normal.cost[0][lane], counted_[lane]}, group_.normal.matrix, lane,
+                    [&](int k) { return group_.fixed(k, lane); });
     if (covariance_.full()) flush();
   }
 
   void flush() {
     if (covariance_.empty()) return;
     const int p = f_.tape_.parameters, n = f_.n_;
-    covariance_.flush([&](std::ptrdiff_t fit, auto&& element, unsigned flags) {
+    covariance_.flush([&](std::ptrdiff_t fit, const S* covariance, const S* errors, unsigned flags) {
       S* error = f_.out_.stderr_ + fit * p;
       if (n < p) std::fill_n(error, p, std::numeric_limits<S>::quiet_NaN());
-      S* to = f_.out_.covariance ? f_.out_.covariance + fit * packed(n, 0) : nullptr;
-      for (int u = 0; u < n; ++u) {
-        if (to)
-          for (int v = 0; v <= u; ++v) to[packed(u, v)] = element(u, v);
-        error[in_.active[size(u)]] = std::sqrt(element(u, u));
+      for (int u = 0; u < n; ++u) error[in_.active[size(u)]] = errors[u * lanes<S>];
+      if (f_.out_.covariance) {
+        S* to = f_.out_.covariance + fit * packed(n, 0);
+        for (int k = 0; k < packed(n, 0); ++k) to[k] = covariance[k * lanes<S>];
       }
       f_.out_.flags[fit] = static_cast<std::uint8_t>(f_.out_.flags[fit] | flags);
     });

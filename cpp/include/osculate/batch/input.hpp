@@ -27,38 +27,36 @@ struct BatchArray {
   /// Where the row of a fit begins; fits are numbered in C order over `shape`.
   const char* row(std::ptrdiff_t fit, const std::vector<std::ptrdiff_t>& shape) const {
     const char* at = data;
-    for (std::size_t d = shape.size(); d-- > 0;) {
+    for (std::size_t d = shape.size(); d-- > 1;) {
       at += fit % shape[d] * batch_strides[d];
       fit /= shape[d];
     }
-    return at;
+    return shape.empty() ? at : at + fit * batch_strides[0];
   }
 };
 
 namespace detail {
 
 template <class T, class S>
-void read_row_as(const char* from, std::ptrdiff_t stride, std::ptrdiff_t n, S* to, std::ptrdiff_t step) {
-  if (stride == static_cast<std::ptrdiff_t>(sizeof(T))) {
+bool read_row_as(const char* from, std::ptrdiff_t stride, std::ptrdiff_t n, S* to, std::ptrdiff_t step) {
+  bool missing = false;
+  const auto read = [&](std::ptrdiff_t distance) {
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       T value;
-      std::memcpy(&value, from + i * static_cast<std::ptrdiff_t>(sizeof(T)), sizeof(T));
+      std::memcpy(&value, from + i * distance, sizeof(T));
+      if constexpr (std::is_floating_point_v<T>) missing |= value != value;
       to[i * step] = static_cast<S>(value);
     }
-    return;
-  }
-  for (std::ptrdiff_t i = 0; i < n; ++i, from += stride) {
-    T value;
-    std::memcpy(&value, from, sizeof(T));
-    to[i * step] = static_cast<S>(value);
-  }
+  };
+  stride == static_cast<std::ptrdiff_t>(sizeof(T)) ? read(sizeof(T)) : read(stride);
+  return missing;
 }
 
 }  // namespace detail
 
-/// Writes n numbers of a row to to[0], to[step], ...
+/// Writes n numbers of a row to to[0], to[step], ...; true when one of them is NaN.
 template <class S>
-void read_row(Number type, const char* from, std::ptrdiff_t stride, std::ptrdiff_t n, S* to,
+bool read_row(Number type, const char* from, std::ptrdiff_t stride, std::ptrdiff_t n, S* to,
               std::ptrdiff_t step) {
   switch (type) {
     case Number::f32:

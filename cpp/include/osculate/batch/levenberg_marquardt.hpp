@@ -34,6 +34,7 @@ class LaneGroup {
         at_trial(n),
         n_(n),
         options_(options),
+        confirming_(std::max(std::pow(options.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()))),
         bounded_(bounded),
         square_scale_(rows(n)),
         inverse_scale_(rows(n)),
@@ -46,20 +47,24 @@ class LaneGroup {
   Rows<S> lower, upper;        ///< bounds, where there are any
   Normal<S> normal, at_trial;  ///< normal equations at x, and at `trial`: set by who evaluates
   Rows<S> status{1};           ///< a Status a lane; not_run while it goes on
-  Rows<S> iterations{1}, evaluations{1}, optimality{1};
+  Rows<S> iterations{1}, evaluations{1};
   Rows<S> active{1};  ///< 1 for lanes that have a problem
 
   /// Gives a lane a problem; its start is in `trial`, its bounds in `lower` and `upper`.
   void start(int lane) {
     active[0][lane] = starting_[0][lane] = 1;
     status[0][lane] = S(static_cast<int>(Status::not_run));
-    evaluations[0][lane] = iterations[0][lane] = optimality[0][lane] = 0;
+    evaluations[0][lane] = iterations[0][lane] = square_cosine_[0][lane] = 0;
   }
   void stop(int lane) { active[0][lane] = 0; }
 
-  /// 1 where the variable cannot move at x: at a bound that the gradient pushes it against, or without
+  /// Whether the variable cannot move at x: at a bound that the gradient pushes it against, or without
   /// influence.
-  bool fixed(int k, int lane) const { return fixed_now(k, lane); }
+  bool fixed(int k, int lane) const {
+    const S at = x[row(k)][lane], g = normal.gradient[row(k)][lane];
+    if (square_scale_[row(k)][lane] == 0) return true;
+    return bounded_ && ((at <= lower[row(k)][lane] && g > 0) || (at >= upper[row(k)][lane] && g < 0));
+  }
 
   /// Sets `trial` for the lanes that go on.
   void propose() {
@@ -67,20 +72,17 @@ class LaneGroup {
     if (!going.any()) return;
     const Wide<S> zero(0);
     for (int k = 0; k < n_; ++k) {
-      WideMask<S> fixed = get(square_scale_, k) == zero;
       if (bounded_) {
-        const Wide<S> at = get(x, k), l = get(lower, k), u = get(upper, k), g = get(normal.gradient, k);
-        fixed = fixed | ((at <= l) & (g > zero)) | ((at >= u) & (g < zero));
-        (l - at).store(low_[row(k)]);
-        (u - at).store(high_[row(k)]);
+        (get(lower, k) - get(x, k)).store(low_[row(k)]);
+        (get(upper, k) - get(x, k)).store(high_[row(k)]);
       }
-      choose(fixed, Wide<S>(1), zero).store(step_.held[row(k)]);
+      choose(fixed_lanes(k), Wide<S>(1), zero).store(step_.held[row(k)]);
       zero.store(step_.displacement[row(k)]);
     }
     Wide<S> damping = get(damping_, 0);
     step_.solve(going, normal.matrix, normal.gradient, inverse_scale_, get(radius_, 0), damping,
                 bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr);
-    choose(going, damping, get(damping_, 0)).store(damping_[0]);
+    update(damping_, going, damping);
     const Wide<S> snap(4 * std::numeric_limits<S>::epsilon());
     for (int k = 0; k < n_; ++k) {
       const Wide<S> at = get(x, k), d = get(step_.step, k);
@@ -96,99 +98,110 @@ class LaneGroup {
 
   /// Takes the normal equations at `trial` into account. True when a lane has ended: its status is set.
   bool judge() {
-    const Wide<S> zero(0), one(1), eps(std::numeric_limits<S>::epsilon());
+    const Wide<S> zero(0), one(1), infinity(std::numeric_limits<S>::infinity());
     const WideMask<S> running = set(active), fresh = running & set(starting_), going = running & !fresh;
     const Wide<S> cost = get(normal.cost, 0), cost_there = get(at_trial.cost, 0);
     const WideMask<S> finite_there = finite(cost_there);
-    const Wide<S> counted = get(evaluations, 0) + choose(running, one, zero);
-    counted.store(evaluations[0]);
+    update(evaluations, running, get(evaluations, 0) + one);
 
     // What the step promised and what came of it.
     Wide<S> slope(0), curvature(0), square_step(0), square_x(0);
     for (int u = 0; u < n_; ++u) {
-      const Wide<S> s = get(trial, u) - get(x, u), d2 = get(square_scale_, u);
+      const Wide<S> s = get(trial, u) - get(x, u);
       slope = fma(get(normal.gradient, u), s, slope);
       Wide<S> b = Wide<S>(S(0.5)) * get(normal.matrix, packed(u, u)) * s;
       for (int v = 0; v < u; ++v) b = fma(get(normal.matrix, packed(u, v)), get(trial, v) - get(x, v), b);
       curvature = fma(b, s, curvature);
-      square_step = fma(d2 * s, s, square_step);
+      square_step = fma(get(square_scale_, u) * s, s, square_step);
     }
-    const Wide<S> predicted = -slope - curvature, length = sqrt(square_step);
-    const Wide<S> infinity(std::numeric_limits<S>::infinity());
+    const Wide<S> predicted = -slope - curvature;
     const Wide<S> actual = choose(finite_there, cost - cost_there, -infinity);
     const Wide<S> ratio = choose(predicted > zero, actual / predicted, -infinity);
     const WideMask<S> accepted = going & (ratio >= Wide<S>(S(1e-4)));
-    const WideMask<S> rejected = going & !accepted;
-    const WideMask<S> moved = square_step > zero;
-    const WideMask<S> give_up = rejected & trust_region(going, accepted, actual, slope, ratio, length);
+    const WideMask<S> rejected = going & !accepted, moved = square_step > zero;
+    const WideMask<S> give_up =
+        rejected & trust_region(going, accepted, actual, slope, ratio, sqrt(square_step));
     update(finite_trial_, rejected & finite_there & moved, one);
     update(nonfinite_trial_, rejected & !finite_there & moved, one);
 
-    // stop.hpp: after_trial
+    // stop.hpp: after_trial. Cosines and lengths are compared by their squares.
     for (int u = 0; u < n_; ++u) {
       const Wide<S> point = choose(accepted, get(trial, u), get(x, u));
       square_x = fma(get(square_scale_, u) * point, point, square_x);
     }
-    const Wide<S> measure = get(optimality, 0), noise = get(noise_, 0);
-    const WideMask<S> tellable = rejected & (predicted > Wide<S>(100) * noise);
+    const WideMask<S> tellable = rejected & (predicted > Wide<S>(100) * get(noise_, 0));
     choose(accepted, zero, choose(tellable, choose(ratio >= Wide<S>(-100), one, zero), get(contradicted_, 0)))
         .store(contradicted_[0]);
     const WideMask<S> contradicted = set(contradicted_);
-    const Wide<S> noise_cosine = choose(cost > zero, sqrt(Wide<S>(100) * noise / cost), infinity);
-    const WideMask<S> testable = accepted | (rejected & (measure <= larger(Wide<S>(S(1e-2)), noise_cosine)));
+    const WideMask<S> testable = accepted | (rejected & cosine_within(stationary));
     const Wide<S> small = Wide<S>(options_.ftol) * cost;
     WideMask<S> by_cost =
         testable & (abs(actual) <= small) & (predicted <= small) & (ratio <= Wide<S>(2)) & !contradicted;
     if (options_.ftol == 0) by_cost = zero != zero;
-    WideMask<S> by_step = testable & !by_cost & (length <= Wide<S>(options_.xtol) * sqrt(square_x));
+    WideMask<S> by_step =
+        testable & !by_cost & (square_step <= Wide<S>(options_.xtol * options_.xtol) * square_x);
     if (options_.xtol == 0) by_step = zero != zero;
 
     Wide<S> state = get(status, 0);
     const auto ends = [&](const WideMask<S>& mask, Status s) {
-      state = choose(mask & (state == Wide<S>(S(static_cast<int>(Status::not_run)))),
-                     Wide<S>(S(static_cast<int>(s))), state);
+      state = choose(mask & (state == value(Status::not_run)), value(s), state);
     };
-    ends(rejected & by_cost, Status::cost);
-    ends(rejected & by_step & contradicted, Status::no_progress);
-    ends(rejected & by_step, Status::step);
-    const WideMask<S> hopeless = give_up | (rejected & !moved);
-    ends(hopeless & set(nonfinite_trial_) & !set(finite_trial_), Status::nonfinite);
-    ends(hopeless, Status::no_progress);
-    ends(rejected & at_limit(), Status::max_iterations);
+    if (rejected.any()) {
+      ends(rejected & by_cost, Status::cost);
+      ends(rejected & by_step & contradicted, Status::no_progress);
+      ends(rejected & by_step, Status::step);
+      const WideMask<S> hopeless = give_up | (rejected & !moved);
+      ends(hopeless & set(nonfinite_trial_) & !set(finite_trial_), Status::nonfinite);
+      ends(hopeless, Status::no_progress);
+      ends(rejected & at_limit(), Status::max_iterations);
+    }
 
     const WideMask<S> arrived = fresh | accepted;
     if (arrived.any()) {
       arrive(arrived, fresh, accepted);
       // stop.hpp: confirm, then the tests at a point
-      const Wide<S> now = get(optimality, 0), f = get(normal.cost, 0), noise_now = get(noise_, 0);
-      const Wide<S> noise_cosine_now = choose(f > zero, sqrt(Wide<S>(100) * noise_now / f), infinity);
-      const S enough =
-          std::max(std::pow(options_.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()));
-      WideMask<S> finite_model = finite(f);
+      WideMask<S> finite_model = finite(get(normal.cost, 0));
       for (int k = 0; k < n_; ++k)
         finite_model =
             finite_model & finite(get(normal.gradient, k)) & finite(get(normal.matrix, packed(k, k)));
       ends(arrived & !finite_model, Status::nonfinite);
-      ends(accepted & by_cost & (now <= larger(Wide<S>(enough), noise_cosine_now)), Status::cost);
-      ends(accepted & by_step & (now <= larger(Wide<S>(S(1e-2)), noise_cosine_now)), Status::step);
-      Wide<S> terms(0);
-      for (int k = 0; k < n_; ++k)
-        terms = fma(get(normal.matrix, packed(k, k)) * get(x, k), get(x, k), terms);
-      ends(arrived & (get(normal.square, 0) <= eps * eps * terms), Status::residual);
-      if (options_.gtol > 0) ends(arrived & (now <= Wide<S>(options_.gtol)), Status::gradient);
+      ends(accepted & by_cost & cosine_within(confirming_), Status::cost);
+      ends(accepted & by_step & cosine_within(stationary), Status::step);
+      const Wide<S> eps(std::numeric_limits<S>::epsilon());
+      ends(arrived & (get(normal.square, 0) <= eps * eps * get(terms_, 0)), Status::residual);
+      if (options_.gtol > 0)
+        ends(arrived & (get(square_cosine_, 0) <= Wide<S>(options_.gtol * options_.gtol)), Status::gradient);
       ends(arrived & at_limit(), Status::max_iterations);
     }
     state.store(status[0]);
-    return (running & (state != Wide<S>(S(static_cast<int>(Status::not_run))))).any();
+    return (running & (state != value(Status::not_run))).any();
   }
 
  private:
+  static constexpr S stationary = S(1e-2);  // stop.hpp
+
   static std::size_t rows(int n) { return static_cast<std::size_t>(n); }
   static std::size_t row(int k) { return static_cast<std::size_t>(k); }
   static Wide<S> get(const Rows<S>& r, int k) { return Wide<S>::load(r[row(k)]); }
+  static Wide<S> value(Status s) { return Wide<S>(S(static_cast<int>(s))); }
   static WideMask<S> set(const Rows<S>& flag) { return Wide<S>::load(flag[0]) != Wide<S>(0); }
   static void update(Rows<S>& r, const WideMask<S>& mask, const Wide<S>& value) {
     choose(mask, value, Wide<S>::load(r[0])).store(r[0]);
+  }
+
+  WideMask<S> fixed_lanes(int k) const {
+    const Wide<S> zero(0);
+    const WideMask<S> fixed = get(square_scale_, k) == zero;
+    if (!bounded_) return fixed;
+    const Wide<S> at = get(x, k), g = get(normal.gradient, k);
+    return fixed | ((at <= get(lower, k)) & (g > zero)) | ((at >= get(upper, k)) & (g < zero));
+  }
+
+  /// Whether the cosine is at most `most`, or its promise, a reduction by cosine^2 f, drowns in rounding
+  /// errors.
+  WideMask<S> cosine_within(S most) const {
+    const Wide<S> square = get(square_cosine_, 0);
+    return (square <= Wide<S>(most * most)) | (square * get(normal.cost, 0) <= Wide<S>(100) * get(noise_, 0));
   }
 
   WideMask<S> at_limit() const {
@@ -201,16 +214,18 @@ class LaneGroup {
                            const Wide<S>& slope, const Wide<S>& ratio, const Wide<S>& length) {
     constexpr int most_rejected = 100;
     const Wide<S> zero(0), half(S(0.5)), tenth(S(0.1)), before = get(radius_, 0);
-    Wide<S> radius = before, damping = get(damping_, 0);
-    radius = choose(!set(moved_), smaller(length, radius), radius);
-    const Wide<S> parabola = half * slope / (slope + actual);
-    const Wide<S> shrink =
-        choose(actual >= zero, half, choose(parabola >= tenth, smaller(parabola, half), tenth));
-    const WideMask<S> poor = !(ratio > Wide<S>(S(0.25)));
+    Wide<S> radius = choose(set(moved_), before, smaller(length, before)), damping = get(damping_, 0);
+    const WideMask<S> poor = going & !(ratio > Wide<S>(S(0.25)));
     const WideMask<S> good = !poor & ((damping == zero) | (ratio >= Wide<S>(S(0.75))));
-    radius = choose(poor, shrink * smaller(Wide<S>(10) * length, radius),
-                    choose(good, Wide<S>(2) * length, radius));
-    damping = choose(poor, damping / shrink, choose(good, half * damping, damping));
+    radius = choose(good, Wide<S>(2) * length, radius);
+    damping = choose(good, half * damping, damping);
+    if (poor.any()) {
+      const Wide<S> parabola = half * slope / (slope + actual);
+      const Wide<S> shrink =
+          choose(actual >= zero, half, choose(parabola >= tenth, smaller(parabola, half), tenth));
+      radius = choose(poor, shrink * smaller(Wide<S>(10) * length, radius), radius);
+      damping = choose(poor, damping / shrink, damping);
+    }
     const Wide<S> count = choose(accepted, zero, get(rejected_, 0) + Wide<S>(1));
     update(radius_, going, radius);
     update(damping_, going, damping);
@@ -221,54 +236,48 @@ class LaneGroup {
 
   /// Moves lanes to `trial` and their model with them.
   void arrive(const WideMask<S>& arrived, const WideMask<S>& fresh, const WideMask<S>& accepted) {
-    const Wide<S> zero(0), one(1), eps(std::numeric_limits<S>::epsilon());
+    const Wide<S> zero(0), eps(std::numeric_limits<S>::epsilon());
     const auto move = [&](Rows<S>& to, const Rows<S>& from, std::size_t k) {
       choose(arrived, Wide<S>::load(from[k]), Wide<S>::load(to[k])).store(to[k]);
     };
     for (int k = 0; k < packed(n_, 0); ++k) move(normal.matrix, at_trial.matrix, row(k));
     move(normal.cost, at_trial.cost, 0);
     move(normal.square, at_trial.square, 0);
-    const Wide<S> square = get(normal.square, 0), cost = get(normal.cost, 0);
-    Wide<S> measure(0), terms(0), square_x(0);
+    const Wide<S> square = get(normal.square, 0);
+    Wide<S> measure(0), terms(0);
     for (int k = 0; k < n_; ++k) {
       move(x, trial, row(k));
       move(normal.gradient, at_trial.gradient, row(k));
-      const Wide<S> norm2 = get(normal.matrix, packed(k, k)),
-                    before = choose(fresh, zero, get(square_scale_, k));
-      const Wide<S> d2 = choose(arrived, larger(norm2, before), get(square_scale_, k));
-      d2.store(square_scale_[row(k)]);
-      const Wide<S> inverse = choose(d2 > zero, one / sqrt(d2), zero);
-      inverse.store(inverse_scale_[row(k)]);
-      const Wide<S> at = get(x, k), g = get(normal.gradient, k);
-      square_x = fma(d2 * at, at, square_x);
+      const Wide<S> norm2 = get(normal.matrix, packed(k, k)), at = get(x, k);
+      const Wide<S> inverse_norm = choose(norm2 > zero, inverse_root(norm2), zero);
+      const WideMask<S> grown = fresh | (arrived & (norm2 > get(square_scale_, k)));
+      choose(grown, norm2, get(square_scale_, k)).store(square_scale_[row(k)]);
+      choose(grown, inverse_norm, get(inverse_scale_, k)).store(inverse_scale_[row(k)]);
+      const Wide<S> cosine = get(normal.gradient, k) * inverse_norm;  // times |r|
+      measure = larger(choose(fixed_lanes(k), zero, cosine * cosine), measure);
       terms = fma(norm2 * at, at, terms);
-      WideMask<S> fixed = d2 == zero;
-      if (bounded_)
-        fixed = fixed | ((at <= get(lower, k)) & (g > zero)) | ((at >= get(upper, k)) & (g < zero));
-      const Wide<S> cosine2 = g * g / (norm2 * square);
-      measure = larger(choose(fixed | (g == zero), zero, cosine2), measure);
     }
-    update(optimality, arrived, sqrt(measure));
-    update(noise_, arrived, eps * (cost + sqrt(square * terms)));
-    const Wide<S> length = sqrt(square_x), natural = sqrt(square);
-    update(radius_, fresh, Wide<S>(options_.initial_radius) * choose(length > zero, length, natural));
-    for (Rows<S>* flag : {&damping_, &moved_, &rejected_, &contradicted_}) update(*flag, fresh, zero);
+    update(square_cosine_, arrived, choose(square > zero, measure / square, zero));
+    update(terms_, arrived, terms);
+    update(noise_, arrived, eps * (get(normal.cost, 0) + sqrt(square * terms)));
+    if (fresh.any()) {
+      Wide<S> square_x(0);
+      for (int k = 0; k < n_; ++k) square_x = fma(get(square_scale_, k) * get(x, k), get(x, k), square_x);
+      const Wide<S> length = sqrt(square_x);
+      update(radius_, fresh, Wide<S>(options_.initial_radius) * choose(length > zero, length, sqrt(square)));
+      for (Rows<S>* flag : {&damping_, &moved_, &rejected_, &contradicted_, &starting_})
+        update(*flag, fresh, zero);
+    }
     for (Rows<S>* flag : {&finite_trial_, &nonfinite_trial_}) update(*flag, arrived, zero);
-    update(starting_, fresh, zero);
-    update(iterations, accepted, get(iterations, 0) + one);
-  }
-
-  bool fixed_now(int k, int lane) const {
-    const S at = x[row(k)][lane], g = normal.gradient[row(k)][lane];
-    if (square_scale_[row(k)][lane] == 0) return true;
-    return bounded_ && ((at <= lower[row(k)][lane] && g > 0) || (at >= upper[row(k)][lane] && g < 0));
+    update(iterations, accepted, get(iterations, 0) + Wide<S>(1));
   }
 
   int n_;
   LaneOptions<S> options_;
+  S confirming_;  ///< the cosine that Status::cost needs
   bool bounded_;
   Rows<S> square_scale_, inverse_scale_, low_, high_;
-  Rows<S> radius_{1}, damping_{1}, noise_{1};
+  Rows<S> radius_{1}, damping_{1}, noise_{1}, terms_{1}, square_cosine_{1};
   Rows<S> starting_{1}, moved_{1}, rejected_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};
   BoundedStep<S> step_;
 };

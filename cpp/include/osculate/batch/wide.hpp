@@ -143,6 +143,20 @@ template <class S>
 Wide<S> sqrt(const Wide<S>& a) {
   return Wide<S>::map([&](int i) { return sqrt(a.p[i]); });
 }
+/// 1 / sqrt(a), to about seven digits at least: for scales, of which only the size matters.
+template <class S>
+Wide<S> inverse_root(const Wide<S>& a) {
+#if defined(__AVX512F__)
+  if constexpr (width<S> * sizeof(S) ==
+                64) {  // the processor's estimate to 2^-14, and a step of Newton's method
+    return Wide<S>::map([&](int i) {
+      const Pack<S> y = xsimd::rsqrt(a.p[i]), half(S(0.5)), three_halves(S(1.5));
+      return y * xsimd::fnma(half * a.p[i] * y, y, three_halves);
+    });
+  }
+#endif
+  return Wide<S>(1) / sqrt(a);
+}
 template <class S>
 Wide<S> abs(const Wide<S>& a) {
   return Wide<S>::map([&](int i) { return abs(a.p[i]); });

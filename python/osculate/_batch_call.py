@@ -1,0 +1,289 @@
+"""One call of `fit` with its arguments read: runs the engine chunk by chunk, and again for fits that failed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _core
+from ._batch_data import Data, FloatArray, read_parameters
+from ._batch_result import FitResult, Interrupted
+from ._batch_starts import Starts, rescue_starts
+from ._model import Model
+from ._result import Status
+from ._trace import Trace
+
+CHUNK = 65536  # fits whose starts are guessed at a time
+LOSSES = {"linear": 0, "soft_l1": 1, "huber": 2, "cauchy": 3, "arctan": 4, "poisson": 5}
+# In float32 the products of a column pulled out of its factor must not under- or overflow: x to the sixth power, say.
+FLOAT32_FACTOR_RANGE = (1e-6, 1e6)
+
+
+@dataclass(frozen=True)
+class Options:
+    """What `fit` was asked for beside the data."""
+
+    loss: str
+    f_scale: float
+    max_iterations: int
+    ftol: float
+    xtol: float
+    gtol: float
+    covariance: bool | str
+    absolute_sigma: bool
+    dtype: type[Any]
+    threads: int
+    rescue: int
+    seed: int
+    on_interrupt: str
+    initial_radius: float = 1.0
+    max_evaluations: int = 0
+
+
+@dataclass(frozen=True)
+class Call:
+    """The model, the data and the options of a call."""
+
+    model: Model
+    data: Data
+    names: tuple[str, ...]
+    active: tuple[int, ...]
+    bounds: tuple[FloatArray, FloatArray] | None
+    starts: Starts
+    options: Options
+    trace: Trace | None
+    why_not: str | None
+    report: Callable[[int], bool | None] | None = None
+
+    def run(self) -> FitResult:
+        """Fit everything. Raises Interrupted with what is finished."""
+        if self.data.shape == ():  # as a batch of one
+            one = replace(self, data=self.data.lift())
+            try:
+                return one.run().first(self)
+            except Interrupted as interrupted:
+                raise Interrupted(interrupted.result.first(self)) from None
+        result = self._empty()
+        done = 0
+        try:
+            for key in self._chunks():
+                part = self.data.take(key)
+                start = self.starts(self, part, key)
+                self._engine(part, start, self._bounds(key), result, key, done)
+                done += part.fits
+            result = self._rescue(result)
+        except KeyboardInterrupt:
+            if self.options.on_interrupt == "return":
+                return result
+            raise Interrupted(result) from None
+        except StopIteration:
+            pass
+        return result
+
+    def _empty(self) -> FitResult:
+        shape, p, dtype = self.data.shape, len(self.names), self.options.dtype
+        triangle = len(self.active) * (len(self.active) + 1) // 2
+        return FitResult(
+            names=self.names,
+            params=np.full((*shape, p), np.nan, dtype=dtype)
+            if self.data.fits <= CHUNK
+            else np.empty((*shape, p), dtype),
+            stderr=np.empty((*shape, p), dtype),
+            cost=np.empty(shape, dtype),
+            status=np.full(shape, Status.not_run, dtype=np.int8),
+            flags=np.zeros(shape, dtype=np.uint8),
+            iterations=np.zeros(shape, dtype=np.int32),
+            n_points=np.zeros(shape, dtype=np.int32),
+            path="tape" if self.trace is not None else "per_fit",
+            why_not=self.why_not,
+            active=self.active,
+            _packed=np.empty((*shape, triangle), dtype) if self.options.covariance else None,
+            _call=self,
+        )
+
+    def _chunks(self) -> Iterator[Any]:
+        """Keys of slices along the first axis; one for all where starts need no work."""
+        shape = self.data.shape
+        rest = math.prod(shape[1:])
+        if self.starts.given or shape[0] == 1 or self.data.fits <= CHUNK:
+            yield ...
+            return
+        rows = max(1, CHUNK // max(rest, 1))
+        for first in range(0, shape[0], rows):
+            yield slice(first, min(first + rows, shape[0]))
+
+    def _bounds(self, key: Any) -> tuple[FloatArray, FloatArray] | None:
+        if self.bounds is None or key is ...:
+            return self.bounds
+        full = (*self.data.shape, len(self.names))
+        lower, upper = (np.broadcast_to(side, full)[key] if side.ndim > 1 else side for side in self.bounds)
+        return lower, upper
+
+    def _engine(
+        self,
+        data: Data,
+        start: FloatArray,
+        bounds: tuple[FloatArray, FloatArray] | None,
+        result: FitResult,
+        key: Any,
+        before: int,
+        *,
+        active: tuple[int, ...] | None = None,
+    ) -> None:
+        """Runs the compiled engine on `data`, writing into result[key]."""
+        if data.fits == 0:
+            return
+        o, trace = self.options, self.trace
+        if trace is None:
+            raise RuntimeError("only traced models reach the tape")
+
+        def view(array: NDArray[Any] | None) -> NDArray[Any] | None:
+            if array is None:
+                return None
+            part = array[key]
+            if not part.flags.c_contiguous:
+                raise RuntimeError("chunks of results are contiguous")
+            return part
+
+        lower, upper = bounds if bounds is not None else (None, None)
+        arguments = {
+            "shape": data.shape,
+            "points": data.points,
+            "y": data.y,
+            "sigma": data.sigma,
+            "mask": None if data.mask is None else data.mask.view(np.uint8),
+            "start": start,
+            "lower": lower,
+            "upper": upper,
+            "active": self.active if active is None else active,
+            "parameters": len(self.names),
+            "own_coordinates": data.own_x,
+            "coordinates": list(data.x),
+            "arrays": list(np.ascontiguousarray(trace.arrays, dtype=np.float64)),
+        }
+        options = {
+            "ftol": o.ftol,
+            "xtol": o.xtol,
+            "gtol": o.gtol,
+            "max_iterations": o.max_iterations,
+            "max_evaluations": o.max_evaluations,
+            "initial_radius": o.initial_radius,
+            "loss": LOSSES[o.loss],
+            "loss_scale": o.f_scale,
+            "absolute_sigma": o.absolute_sigma or o.loss == "poisson",
+            "threads": o.threads,
+            "single": o.dtype is np.float32,
+            "factor_columns": o.dtype is not np.float32 or _moderate(data.x),
+        }
+        output = {
+            "parameters": view(result.params),
+            "stderr": view(result.stderr),
+            "covariance": view(result._packed),
+            "cost": view(result.cost),
+            "status": view(result.status),
+            "flags": view(result.flags),
+            "iterations": view(result.iterations),
+            "points": view(result.n_points),
+        }
+        report = self.report
+        poll = None if report is None else lambda done: report(before + done)
+        if not _core.fit(trace.graph, trace.root, arguments, options, output, poll):
+            raise StopIteration
+
+    def linear_start(self, data: Data, start: FloatArray, linear: tuple[int, ...]) -> FloatArray:
+        """`start` with the parameters that enter linearly at their least-squares values, one linear solve a fit."""
+        options = replace(
+            self.options, initial_radius=math.inf, max_iterations=1, covariance=False, loss="linear"
+        )
+        call = replace(self, data=data, active=linear, bounds=None, options=options, report=None)
+        result = call._empty()
+        call._engine(data, start, None, result, ..., 0)
+        return np.where(np.isfinite(result.params), result.params, start).astype(np.float64)
+
+    def retry(self, result: FitResult, p0: Any, changes: dict[str, Any]) -> FitResult:
+        """Fits the failed ones of `result` again; see FitResult.retry."""
+        if self.data.shape == ():
+            return replace(self, data=self.data.lift()).retry(result.lift(), p0, changes).first(self)
+        where = np.nonzero(~result.success)
+        count = len(where[0])
+        if count == 0:
+            return result
+        unknown = sorted(set(changes) - set(Options.__dataclass_fields__))
+        if unknown:
+            raise TypeError(f"retry: unknown options {', '.join(unknown)}")
+        if p0 is None:
+            starts = np.asarray(result.params[where], dtype=np.float64).reshape(count, -1)
+        else:
+            given = np.asarray(p0)
+            shape = (count,) if given.ndim == 2 and len(given) == count else self.data.shape
+            starts = read_parameters(p0, "p0", self.names, shape)
+            full = np.broadcast_to(starts, (*shape, len(self.names)))
+            starts = full if shape == (count,) else full[where].reshape(count, -1)
+        again = replace(self, options=replace(self.options, **changes))
+        return again._fit_some(result, where, [starts])
+
+    def _rescue(self, result: FitResult) -> FitResult:
+        where = np.nonzero(~result.success)
+        if self.options.rescue == 0 or len(where[0]) == 0:
+            return result
+        index = np.ravel_multi_index(where, self.data.shape)
+        around = self.starts(self, self.data.take(where), where).reshape(-1, len(self.names))
+        tries = rescue_starts(around, index, self.options.rescue, self.options.seed)
+        return self._fit_some(result, where, tries)
+
+    def _fit_some(self, result: FitResult, where: Any, tries: Any) -> FitResult:
+        """Fits some again from each of `tries`, and keeps what is better: converged before not, then the lower cost."""
+        merged = result._with(
+            **{
+                name: getattr(result, name).copy()
+                for name in ("params", "stderr", "cost", "status", "flags", "iterations")
+            },
+            _packed=None if result._packed is None else result._packed.copy(),
+        )
+        data, bounds = self.data.take(where), self._bounds(where)
+        for start in tries:
+            call = replace(self, data=data, report=None)
+            new = call._empty()
+            call._engine(data, np.ascontiguousarray(start), bounds, new, ..., 0)
+            old_cost, old_status = merged.cost[where].reshape(-1), merged.status[where].reshape(-1)
+            with np.errstate(invalid="ignore"):
+                cheaper = (new.cost < old_cost) | ~np.isfinite(old_cost)
+            better = ((new.status > 0) & ((old_status <= 0) | cheaper)) | (
+                (old_status <= 0) & (new.status <= 0) & cheaper
+            )
+            for name in ("params", "stderr", "cost", "status", "flags", "iterations", "_packed"):
+                to, source = getattr(merged, name), getattr(new, name)
+                if to is None:
+                    continue
+                part = to[where].reshape(source.shape)
+                part[better] = source[better]
+                to[where] = part.reshape(to[where].shape)
+        return merged
+
+    def predict(self, params: NDArray[Any], x: Any) -> FloatArray:
+        """The model at fitted parameters, (..., N)."""
+        data = self.data
+        if x is None and data.own_x:
+            out = np.empty((*data.shape, data.points))
+            for at in np.ndindex(*data.shape):
+                out[at] = self.model(data.argument(at), *params[at])
+            return out
+        argument = data.first_argument() if x is None else np.asarray(x, dtype=np.float64)
+        points = argument.shape[-1] if argument.ndim else 1
+        flat = params.reshape(-1, params.shape[-1])
+        out = np.empty((len(flat), points))
+        for k, p in enumerate(flat):
+            out[k] = self.model(argument, *p)
+        return out.reshape(*params.shape[:-1], points)
+
+
+def _moderate(coordinates: tuple[NDArray[Any], ...]) -> bool:
+    """Whether the largest coordinate is of moderate size."""
+    low, high = FLOAT32_FACTOR_RANGE
+    largest = [float(np.abs(x).max()) for x in coordinates]
+    return all(size == 0 or low <= size <= high for size in largest)

@@ -43,6 +43,8 @@ class Trace:
         Whether the graph holds for the x of the trace only, whose values the function took.
     epsilon : float
         The precision of the least precise type to which the function converts.
+    writes : bool
+        Whether the function fills arrays of its own, of which a trace sees only what symbols do with them.
     """
 
     graph: _core.Graph
@@ -52,6 +54,7 @@ class Trace:
     arrays: FloatArray
     bound: bool = False
     epsilon: float = float(np.finfo(np.float64).eps)
+    writes: bool = False
 
     def evaluate(
         self, x: FloatArray, p: FloatArray, roots: Sequence[int] = (), points: Any = slice(None)
@@ -107,7 +110,7 @@ def _trace(f: Callable[..., Any], x: FloatArray, parameters: int, names: list[st
     if t.failure:
         return t.failure
     arrays = np.array(t.arrays).reshape(-1, t.points)
-    return Trace(t.graph, result.node, parameters, len(rows), arrays, t.bound, t.epsilon)
+    return Trace(t.graph, result.node, parameters, len(rows), arrays, t.bound, t.epsilon, t.writes)
 
 
 def _tell(f: Callable[..., Any], result: Trace | Untraceable) -> None:

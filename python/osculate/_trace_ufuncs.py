@@ -98,16 +98,12 @@ def trunc(x: Any) -> Any:
     return select(x < 0, np.ceil(x), np.floor(x))
 
 
-def _floor_divide(a: Any, b: Any) -> Any:
-    return np.floor(a / b)
-
-
-def _remainder(a: Any, b: Any) -> Any:
-    return a - b * np.floor(a / b)
-
-
 def _divmod(a: Any, b: Any) -> tuple[Any, Any]:
-    return _floor_divide(a, b), _remainder(a, b)
+    """Quotient and remainder; the latter has b's sign also where a / b was rounded up."""
+    quotient = np.floor(a / b)
+    rest = a - b * quotient
+    too_much = rest * b < 0
+    return select(too_much, quotient - 1, quotient), select(too_much, rest + b, rest)
 
 
 def _fmod(a: Any, b: Any) -> Any:
@@ -193,8 +189,8 @@ _NUMPY: dict[np.ufunc, Rule] = {
     np.subtract: _arithmetic("subtract", "sub", None),
     np.multiply: _arithmetic("multiply", "mul", "and"),
     np.divide: binary("div"),
-    np.floor_divide: _floor_divide,
-    np.remainder: _remainder,
+    np.floor_divide: lambda a, b: _divmod(a, b)[0],
+    np.remainder: lambda a, b: _divmod(a, b)[1],
     np.divmod: _divmod,
     np.fmod: _fmod,
     np.power: binary("pow"),

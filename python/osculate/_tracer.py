@@ -156,6 +156,11 @@ class Tracer:
             self.fail(f"a result of shape {symbol.shape} written to an array of shape {target.shape}")
         self._written[id(target)] = (target, symbol.like(target.shape))
 
+    @property
+    def writes(self) -> bool:
+        """Whether the function fills arrays of its own, whose contents NumPy then does not know."""
+        return bool(self._written)
+
     def _array(self, data: FloatArray) -> int:
         """The node of a per-point constant: a number, the predictor, or an array, each once."""
         bits = data.view(np.int64)

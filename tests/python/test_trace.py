@@ -1,0 +1,512 @@
+"""What is traced and what is not: operators, closures, arguments; and the comparison with the function."""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import pytest
+import scipy.special as sp
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from tracing import EPS, FloatArray, complex_step, gradient, traced, values, why_not
+
+from osculate._trace import Trace, Untraceable, trace
+
+N = 40
+X = np.linspace(0.1, 4.0, N)
+K = np.cos(3 * X)
+XY = np.stack([X, K])
+P = np.array([0.7, 1.3])
+
+
+def agrees(f: Callable[..., Any], x: FloatArray = X, p: FloatArray = P) -> Trace:
+    result = traced(f, x, len(p))
+    assert result.verify(f, x, p) is None
+    expected = np.broadcast_to(f(x, *p), x.shape[-1:])
+    np.testing.assert_allclose(result.evaluate(x, p)[0], expected, rtol=1e-13)
+    return result
+
+
+def text(result: Trace) -> str:
+    names = ["a", "b", "c", "d"][: result.parameters]
+    return result.graph.text(result.root, names, ["x", "y"][: result.coordinates])
+
+
+def helper(x: Any, a: Any) -> Any:
+    return np.exp(-x / a)
+
+
+def test_graph_is_what_was_written() -> None:
+    def gaussian(x: Any, height: Any, center: Any, sigma: Any, offset: Any) -> Any:
+        return height * np.exp(-((x - center) ** 2) / (2 * sigma**2)) + offset
+
+    result = agrees(gaussian, X, np.array([2.0, 1.0, 0.5, 0.1]))
+    assert text(result) == "a*exp(-(x - b)**2/(2*c**2)) + d"
+    assert (result.parameters, result.coordinates, result.arrays.shape) == (4, 1, (0, N))
+    assert not result.bound
+
+
+OPERATORS: list[tuple[str, Callable[..., Any]]] = [
+    ("arithmetic", lambda x, a, b: (a + x) * (b - x) / (1 + x) - (2 - a) / (3 / b) + (-x + +a)),
+    ("powers", lambda x, a, b: x**2 + 2**x + x**a + a**b + x ** (-1) + 0.5**b),
+    ("floor", lambda x, a, b: (3 * x) // a + (3 * x) % b + abs(x - a)),
+    ("reflected", lambda x, a, b: 1 // (a + x) + 7 % (b + x) + divmod(5.0, a + x)[1] + np.float64(2) ** x),
+    ("masks", lambda x, a, b: np.where((x > a) & ~(x > b) | (x == 2) ^ (x != X[3]), a, x)),
+    ("scalars", lambda x, a, b: np.float64(2) * a * x + np.int64(3) * b - np.float32(0.5) / (a + x)),
+    ("compare-scalars", lambda x, a, b: np.where(np.float64(2) > x, a, b) + np.where(np.int64(2) <= x, a, b)),
+    ("bools", lambda x, a, b: True * a + x * np.True_ * b),
+    ("fraction", lambda x, a, b: Fraction(1, 2) * float(Fraction(1, 3)) * a * b * np.ones(N)),
+    ("list", lambda x, a, b: a * x + b * np.where(x > 1, K.tolist(), 0)),
+    ("constant", lambda x, a, b: 1.5),
+    ("only-parameters", lambda x, a, b: a * b + 1),
+    ("int", lambda x, a, b: 2),
+    ("array", lambda x, a, b: K),
+    ("one-element", lambda x, a, b: (a * b) * np.ones(1)),
+    ("mask-value", lambda x, a, b: x > a),
+    ("helper", lambda x, a, b: helper(x, a) + b),
+    ("sum", lambda x, *p: sum(c * x**k for k, c in enumerate(p))),
+    ("map", lambda x, *p: sum(map(np.exp, p)) * x),
+    ("zip", lambda x, *p: np.sqrt(math.prod(p)) * x),
+    ("default", lambda x, a, b, c=3.0: a * x + b * c),
+    ("keyword", lambda x, a, b, *, c=3.0, on=True: a * x + b * c if on else None),
+    ("closure", lambda x, a, b: a * K * x + b * K + K),
+    ("closure-only", lambda x, a, b: a * K + b * np.exp(K)),
+    ("shape", lambda x, a, b: a * np.ones(x.shape) + b * np.zeros(len(x)) + np.arange(x.size) * b),
+    ("log-of-data", lambda x, a, b: a * np.log(np.asarray(x)) + b),
+    ("mean-of-data", lambda x, a, b: a * (x - np.asarray(x).mean()) + b * np.asarray(x)[0]),
+    ("interp-of-data", lambda x, a, b: a * np.interp(np.asarray(x), X, K) + b),
+    ("gamma-of-data", lambda x, a, b: a * sp.gamma(np.asarray(x)) + b),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("f", [f for _, f in OPERATORS], ids=[label for label, _ in OPERATORS])
+def test_function_is_traced(f: Callable[..., Any]) -> None:
+    agrees(f)
+
+
+def test_augmented_assignment_is_seen_by_every_name() -> None:
+    def f(x: Any, a: Any, b: Any) -> Any:
+        y = x * a
+        same, view, other = y, y[:], y.copy()
+        y += b
+        y *= 2
+        y -= x
+        y /= 3
+        y **= 2
+        y[:] = y + 1
+        y[...] -= 1
+        a += 1  # a number: y does not change
+        return same + view * 2 + other * 3 + a
+
+    agrees(f)
+
+
+def test_augmented_assignment_of_own_arrays() -> None:
+    def f(x: Any, a: Any, b: Any) -> Any:
+        y = np.zeros(x.shape)
+        for k, c in enumerate((a, b)):
+            y += c * x**k
+        z = np.ones_like(x)
+        z *= a
+        z += y
+        return z * y
+
+    agrees(f)
+
+
+def test_augmented_assignment_to_the_predictor_stays_inside() -> None:
+    def f(x: Any, a: Any) -> Any:
+        x -= 1.0
+        return a * x
+
+    x = X.copy()
+    np.testing.assert_allclose(values(f, x, 2.0), 2 * (X - 1))
+    assert traced(f, x, 1).verify(f, x, np.array([2.0])) is None
+    np.testing.assert_array_equal(x, X)
+
+
+def test_impossible_augmented_assignments_are_refused() -> None:
+    def wrong_shape(x: Any, a: Any) -> Any:
+        y = np.atleast_1d(a)
+        y += x
+        return y
+
+    def wrong_kind(x: Any, a: Any) -> Any:
+        y = x > a
+        y += a
+        return y
+
+    for f in (wrong_shape, wrong_kind):
+        assert "numpy.add of shape" in why_not(f, X, 1)
+
+
+def test_coordinates() -> None:
+    def unpacked(X: Any, a: Any, b: Any) -> Any:
+        x, y = X
+        return a * x + b * y
+
+    def indexed(X: Any, a: Any, b: Any) -> Any:
+        assert X.shape == (2, N)
+        assert (len(X), X.ndim, X.size, X.dtype) == (2, 2, 2 * N, np.dtype(float))
+        return a * X[0] + b * X[-1, :] + X[0, ...] * X[np.int64(1)]
+
+    def sliced(X: Any, a: Any, b: Any) -> Any:
+        (x,) = X[:1]
+        (y,) = X[1:].copy()
+        return a * x + b * y
+
+    assert text(agrees(unpacked, XY)) == "a*x + b*y"
+    agrees(indexed, XY)
+    agrees(sliced, XY)
+    agrees(lambda X, a, b: a * X[0] + b, XY[:1])
+    assert agrees(lambda X, a, b: a * np.linalg.norm(np.asarray(X), axis=0) + b, XY).bound
+    assert "[0, 1]" in why_not(lambda X, a, b: a * X[0, 1], XY, 2)
+    assert "[:, 0]" in why_not(lambda X, a, b: a * X[:, 0], XY, 2)
+    assert "coordinates" in why_not(lambda X, a, b: X, XY, 2).lower()
+    assert "numpy.sum" in why_not(lambda X, a, b: a * np.sum(X, axis=0), XY, 2)
+    assert "array of shape (2, 40)" in why_not(lambda X, a, b: a * X, XY, 2)
+
+
+def test_integer_predictors_are_floats() -> None:
+    x = np.arange(5)
+    np.testing.assert_array_equal(values(lambda x, a: a * x**-1.0, x + 1, 1.0), 1 / (x + 1))
+    assert traced(lambda x, a: x, x, 1).graph.node(0)[0] == "coordinate"
+
+
+def test_attributes_are_those_of_the_data() -> None:
+    seen = []
+
+    def f(x: Any, a: Any) -> Any:
+        y, mask = a * x, x > a
+        seen.append([(v.shape, v.ndim, v.size, v.dtype) for v in (x, y, mask, a)])
+        return y
+
+    traced(f, X, 1)
+    f(X, np.float64(0.5))
+    assert seen[0] == seen[1]
+
+
+def test_arrays_are_kept_once_each_as_they_were() -> None:
+    def f(x: Any, a: Any, b: Any) -> Any:
+        changing = K.copy()
+        y = a * changing + b * K
+        changing *= 2
+        return y + changing * a + K + np.full(N, 3.0) * a
+
+    result = agrees(f)
+    np.testing.assert_array_equal(result.arrays, [K, 2 * K])
+    assert "3*a" in text(result)  # an array of one number is this number
+
+
+def test_float32_arrays_and_conversions_are_traced_at_their_precision() -> None:
+    single = K.astype(np.float32)
+    assert agrees(lambda x, a, b: a * x * single + b).epsilon == EPS
+
+    def rounds(x: Any, a: Any, b: Any) -> Any:
+        return a * np.exp(-x.astype(np.float32)) + b
+
+    result = traced(rounds, X, 2)
+    assert result.epsilon == np.finfo(np.float32).eps
+    assert result.verify(rounds, X, P) is None
+
+
+def decides(t: Any, a: Any, b: Any) -> Any:
+    if t <= 0:
+        return a
+    return b * t
+
+
+def assigns(t: Any, a: Any, b: Any) -> Any:
+    y = a * t
+    y[t > b] = 0
+    return y
+
+
+def assigns_own(t: Any, a: Any, b: Any) -> Any:
+    y = np.zeros(t.shape)
+    y[t > b] = a
+    return y
+
+
+REFUSED: list[tuple[str, Callable[..., Any]]] = [
+    ("numpy.interp", lambda t, a, b: a * np.interp(t - b, X, K)),
+    ("a decision by the value of (x <= 0): 'if'", decides),
+    ("(line ", decides),
+    (": if t <= 0:)", decides),
+    ("numpy.convolve", lambda t, a, b: a * np.convolve(t * b, [1, 2], "same")),
+    ("assignment to elements, (a*x)[(b < x)] = ...: write numpy.where", assigns),
+    ("as an index", assigns_own),
+    ("a plain NumPy array", lambda t, *p: np.stack([X, K], axis=1) @ p),
+    ("a plain NumPy array", lambda t, *p: np.stack([X, K], axis=1) @ np.array(p)),
+    ("numpy.sum", lambda t, a, b: t * a / np.sum(t * a) * b),
+    ("the method .max() of (a*x)", lambda t, a, b: (t * a) / (t * a).max() * b),
+    ("numpy.cumsum", lambda t, a, b: np.cumsum(a * t + b)),
+    ("indexing, x[0], takes single data points; several coordinates are given as x of shape (D, N)",
+     lambda t, a, b: a * (t - t[0]) + b),
+    ("indexing, x[1:]", lambda t, a, b: a * t[1:] + b),
+    ("indexing, x[::2]", lambda t, a, b: a * t[::2] + b),
+    ("indexing, x[:, None]", lambda t, a, b: a * t[:, None] + b),
+    ("indexing, x[(a < x)]", lambda t, a, b: b * t[t > a]),
+    ("scipy.special.gamma", lambda t, a, b: a * sp.gamma(t * b)),
+    ("math.exp of a traced value, which takes plain numbers only: write numpy.exp",
+     lambda t, a, b: t * a * math.exp(b)),
+    ("math.floor", lambda t, a, b: t * a * math.floor(b)),
+    ("float() of a traced value", lambda t, a, b: t * float(a) + b),
+    ("float() of a traced value", lambda t, a, b: t * int(a) + b),
+    ("float() of a traced value", lambda t, a, b: t * round(a) + b),
+    ("as an index", lambda t, a, b: t * [1, 2, 3][a] + b),
+    ("as an index", lambda t, a, b: t * sum(1 for _ in range(a)) + b),
+    ("iteration over x", lambda t, a, b: [a * u + b for u in t]),
+    ("iteration over x", lambda t, a, b: sum(t)),
+    ("iteration over x", lambda t, a, b: max(t) * a),
+    ("'in' applied", lambda t, a, b: a * t if 0 in t else b),
+    ("a decision by the value of (x < a)", lambda t, a, b: t * max(a, t)),
+    ("a decision by the value of (a < x)", lambda t, a, b: np.where(a < t < b, 1, 0)),
+    ("a decision by the value of", lambda t, a, b: t * a and b),
+    ("a decision by the value of", lambda t, a, b: not (t > a)),
+    ("the function returns NoneType", lambda t, a, b: None),
+    ("the function returns tuple", lambda t, a, b: (a * t, b)),
+    ("the function returns str", lambda t, a, b: "a*x"),
+    ("an array of shape (7,)", lambda t, a, b: np.zeros(7)),
+    ("a str as an operand", lambda t, a, b: t + "a"),
+    ("a NoneType as an operand", lambda t, a, b: t + None),
+    ("unhashable", lambda t, a, b: lru_cache(lambda v: v)(a) * t),
+    ("ZeroDivisionError: division by zero", lambda t, a, b: 1 / 0),
+    ("TypeError: ", lambda t, a: t),
+    ("has no len()", lambda t, a, b: len(a) * t),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("reason", "f"), REFUSED, ids=[str(k) for k in range(len(REFUSED))])
+def test_refusal_names_the_operation(reason: str, f: Callable[..., Any]) -> None:
+    result = trace(f, X, 2, ["a", "b"])
+    assert isinstance(result, Untraceable)
+    assert reason in result.why_not
+    assert "\n" not in result.why_not
+
+
+def test_refusal_counts_where_the_function_catches_it() -> None:
+    def f(x: Any, a: Any) -> Any:
+        try:
+            return a * x if x[0] > 0 else a
+        except Exception:
+            return a * x
+
+    assert "indexing, x[0]" in why_not(f, X, 1)
+
+
+def test_kept_symbols_of_another_call_are_refused() -> None:
+    kept: list[Any] = []
+
+    def f(x: Any, a: Any) -> Any:
+        kept.append(a * x)
+        return kept[0]
+
+    traced(f, X, 1)
+    assert "kept from an earlier call" in why_not(f, X, 1)
+
+
+def test_interrupts_pass_through() -> None:
+    def f(x: Any, a: Any) -> Any:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        trace(f, X, 1)
+
+
+def test_verification_reports_the_point_and_both_values() -> None:
+    calls = []
+
+    def two_faced(x: Any, a: Any) -> Any:
+        calls.append(x)
+        return a * x if len(calls) == 1 else a * x + (x == X[17])
+
+    reason = traced(two_faced, X, 1).verify(two_faced, X, np.array([2.0]))
+    assert reason is not None
+    assert f"at point 17 (x = {X[17]:.6g}) for parameters (2)" in reason
+    assert f"{2 * X[17]:.10g} traced, {2 * X[17] + 1:.10g} expected" in reason
+
+
+def test_verification_finds_random_functions() -> None:
+    random = np.random.default_rng(0)
+
+    def f(x: Any, a: Any) -> Any:
+        return a * x + random.normal(size=x.shape)
+
+    reason = traced(f, X, 1).verify(f, X, np.array([2.0]))
+    assert reason is not None
+    assert "differs from the function at point 0" in reason
+
+
+def test_verification_sees_what_depends_on_the_value_of_a_parameter() -> None:
+    def f(x: Any, a: Any) -> Any:
+        return a * x if isinstance(a, float) else 2 * x
+
+    # at a = 2 both are the same: the perturbed parameter tells them apart
+    reason = traced(f, X, 1).verify(f, X, np.array([2.0]))
+    assert reason is not None
+    assert "for parameters (2.001)" in reason
+
+
+def test_verification_compares_nan_and_infinities() -> None:
+    x = np.array([-1.0, 0.0, 1.0])
+    assert traced(lambda x, a: np.log(x) * a, x, 1).verify(lambda x, a: np.log(x) * a, x, np.ones(1)) is None
+    t = traced(lambda x, a: np.log(x) * a, x, 1)
+    with np.errstate(all="ignore"):
+        reason = t.verify(lambda x, a: np.log(np.abs(x)) * a, x, np.ones(1))
+        assert reason is not None
+        assert "point 0 (x = -1)" in reason
+        assert "nan traced, 0 expected" in reason
+        reason = t.verify(lambda x, a: np.where(x == 0, 1.0, np.log(x)) * a, x, np.ones(1))
+        assert reason is not None
+        assert "-inf traced, 1 expected" in reason
+
+
+def test_verification_gives_at_most_64_points_to_the_function() -> None:
+    x = np.linspace(0, 1, 1000)
+    sizes = []
+
+    def f(x: Any, a: Any) -> Any:
+        sizes.append(x.size)
+        return a * x
+
+    t = traced(f, x, 1)
+    assert t.verify(f, x, np.ones(1)) is None
+    assert sizes == [1000, 64, 64]
+
+
+def test_verification_gives_all_points_where_the_function_needs_them() -> None:
+    x = np.linspace(0, 1, 1000)
+    weights = np.cos(x)
+    uniform = np.ones(1000)
+
+    def by_array(x: Any, a: Any) -> Any:
+        return a * x * weights
+
+    def by_constant_array(x: Any, a: Any) -> Any:
+        return a * x * uniform  # no array in the graph
+
+    def by_size(x: Any, a: Any) -> Any:
+        return a * x / x.size
+
+    for f in (by_array, by_constant_array, by_size):
+        assert traced(f, x, 1).verify(f, x, np.ones(1)) is None
+
+
+def test_verification_passes_the_functions_own_exceptions() -> None:
+    class OwnError(Exception):
+        pass
+
+    def f(x: Any, a: Any) -> Any:
+        if isinstance(x, np.ndarray):
+            raise OwnError("mine")
+        return a * x
+
+    with pytest.raises(OwnError, match="mine"):
+        traced(f, X, 1).verify(f, X, np.ones(1))
+
+
+def test_verification_takes_a_refusal_near_the_start_for_no_difference() -> None:
+    def f(x: Any, a: Any) -> Any:
+        if isinstance(a, float) and a != 1.0:
+            raise ValueError("only 1")
+        return a * x
+
+    assert traced(f, X, 1).verify(f, X, np.ones(1)) is None
+
+
+def test_verification_of_results_of_other_shapes_and_kinds() -> None:
+    t = traced(lambda x, a: a * x, X, 1)
+    assert "complex numbers" in (t.verify(lambda x, a: a * x + 0j, X, np.ones(1)) or "")
+    assert "array of object" in (t.verify(lambda x, a: (a * x).astype(object), X, np.ones(1)) or "")
+    assert "shape (39,)" in (t.verify(lambda x, a: a * x[1:], X, np.ones(1)) or "")
+    assert "shape (40, 1)" in (t.verify(lambda x, a: a * x[:, None], X, np.ones(1)) or "")
+
+
+def test_verification_allows_for_cancellation() -> None:
+    def f(x: Any, a: Any, b: Any) -> Any:
+        return np.cosh(a * x) ** 2 - np.sinh(a * x) ** 2 + b  # terms of 1e11 make 1, give or take 1e-5
+
+    x = np.linspace(12.0, 13.5, 20)
+    t = traced(f, x, 2)
+    assert t.verify(f, x, np.array([1.0, 0.0])) is None
+    assert t.verify(lambda x, a, b: f(x, a, b) + 0.1, x, np.array([1.0, 0.0])) is not None
+
+
+def test_trace_and_verification_are_quick() -> None:
+    # a budget of 2 ms against the typical 0.3: the median, so that no neighbour on the machine fails it
+    def f(x: Any, a: Any, b: Any, c: Any, d: Any, e: Any) -> Any:
+        return a * np.exp(-((x - b) ** 2) / (2 * c**2)) + d * np.exp(-x / e)
+
+    p = np.array([1.0, 1.0, 0.5, 1.0, 2.0])
+    spent = []
+    for _ in range(21):
+        start = time.process_time()
+        traced(f, X, 5).verify(f, X, p)
+        spent.append(time.process_time() - start)
+    assert np.median(spent) < 2e-3
+
+
+# Random expressions: numbers, coordinates and parameters combined at random.
+
+UNARY = [np.negative, np.sin, np.cos, np.arctan, np.tanh, np.exp, np.square, np.arcsinh, sp.erf]
+UNARY_POSITIVE = [np.sqrt, np.log, np.log1p, np.reciprocal]
+BINARY = [np.add, np.subtract, np.multiply]
+
+
+def expressions() -> st.SearchStrategy[Callable[..., Any]]:
+    leaves = st.one_of(
+        st.integers(-3, 3).map(lambda n: lambda x, p: float(n)),
+        st.sampled_from([0, 1]).map(lambda k: lambda x, p: x[k]),
+        st.sampled_from([0, 1, 2]).map(lambda k: lambda x, p: p[k]),
+    )
+
+    def extend(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        one = st.tuples(st.sampled_from(UNARY), inner).map(
+            lambda t: lambda x, p: t[0](np.tanh(t[1](x, p)) if t[0] in (np.exp, np.square) else t[1](x, p))
+        )
+        positive = st.tuples(st.sampled_from(UNARY_POSITIVE), inner).map(
+            lambda t: lambda x, p: t[0](1.0 + np.square(np.sin(t[1](x, p))))
+        )
+        two = st.tuples(st.sampled_from(BINARY), inner, inner).map(
+            lambda t: lambda x, p: t[0](t[1](x, p), t[2](x, p))
+        )
+        quotient = st.tuples(inner, inner).map(lambda t: lambda x, p: t[0](x, p) / (2.0 + np.cos(t[1](x, p))))
+        power = st.tuples(inner, st.sampled_from([-2, 0.5, 1.5, 2, 3, 2.2])).map(
+            lambda t: lambda x, p: (1.5 + np.sin(t[0](x, p))) ** t[1]
+        )
+        choice = st.tuples(inner, inner, st.floats(-1, 1)).map(
+            lambda t: lambda x, p: np.where(x[0] > t[2], t[0](x, p), t[1](x, p))
+        )
+        return st.one_of(one, positive, two, quotient, power, choice)
+
+    return st.recursive(leaves, extend, max_leaves=12)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(expressions(), st.lists(st.floats(-2, 2), min_size=3, max_size=3))
+def test_random_expressions_evaluate_and_differentiate_as_numpy(
+    expression: Callable[..., Any], parameters: list[float]
+) -> None:
+    x = np.stack([np.linspace(-1.7, 1.9, 9), np.linspace(0.2, 2.3, 9) ** 2])
+
+    def f(x: Any, *p: Any) -> Any:
+        return expression(x, p)
+
+    with np.errstate(all="ignore"):
+        expected = np.broadcast_to(np.asarray(f(x, *parameters), dtype=float), (9,))
+        slopes = complex_step(f, x, *parameters)
+    got, derivatives = values(f, x, *parameters), gradient(f, x, *parameters)
+    # At most some 40 operations, each well conditioned but for sums that cancel; products may grow.
+    size = max(1.0, float(np.max(np.abs(expected), initial=0)))
+    np.testing.assert_allclose(got, expected, rtol=1e-10, atol=1e-10 * size)
+    good = np.isfinite(slopes)
+    scale = max(1.0, float(np.max(np.abs(slopes[good]), initial=0)))
+    np.testing.assert_allclose(derivatives[good], slopes[good], rtol=1e-9, atol=1e-9 * scale)
+    assert traced(f, x, 3).verify(f, x, np.array(parameters)) is None

@@ -13,6 +13,7 @@ from model_cases import CASES, PIXELS, Case, X
 
 from osculate import models
 from osculate._special import erf
+from osculate._trace import Trace, trace
 from osculate.models._faddeeva import faddeeva_real
 
 special = pytest.importorskip("scipy.special")
@@ -34,6 +35,19 @@ def test_derivatives_by_complex_step(case: Case) -> None:
             # rounding eps |f| / h, truncation (h / scale)^4, with a factor for the largest of 64 points
             tolerance = 1e-7 * (np.abs(exact).max() + np.abs(values).max() / max(abs(params[k]), 0.1))
             np.testing.assert_allclose(exact, differences, rtol=0, atol=tolerance)
+
+
+@each_case
+def test_every_model_is_traced_with_exact_derivatives(case: Case) -> None:
+    params = case.simulate(1, 0.0)[0][0]
+    traced = trace(case.model.f, case.x, len(params), case.model.parameters)
+    assert isinstance(traced, Trace), traced
+    assert traced.verify(case.model.f, case.x, params) is None
+    derivatives = traced.evaluate(case.x, params, traced.graph.gradient(traced.root, len(params)))
+    for k, derivative in enumerate(derivatives):
+        exact = np.imag(case.model(case.x, *(params + 1e-30j * (np.arange(len(params)) == k)))) / 1e-30
+        # Horner's rule and the 32 terms of Weideman's recurrence lose some 10 eps
+        np.testing.assert_allclose(derivative, exact, rtol=0, atol=1e-13 * np.abs(exact).max())
 
 
 @each_case

@@ -13,7 +13,7 @@ from ._ready import model
 
 
 def _step(x: Any, center: Any, width: Any) -> Any:
-    return 0.5 * (1 + np.tanh(0.5 * (x - center) / width))  # 1 / (1 + exp(-u)) that cannot overflow
+    return 0.5 + 0.5 * np.tanh((x - center) * (0.5 / width))  # 1 / (1 + exp(-u)) that cannot overflow
 
 
 def _step_candidates(x: Array) -> Array:
@@ -127,8 +127,8 @@ def hill(x: Any, height: Any, half: Any, exponent: Any, offset: Any) -> Any:
     >>> np.allclose(p0, [3, 2, 1.5, 1], rtol=0.3)
     True
     """
-    ratio = np.where(x > 0, x / half, 1e-37)  # 1e-37: the least normal float32, for 0
-    return height * (0.5 * (1 + np.tanh(0.5 * exponent * np.log(ratio)))) + offset
+    ratio = np.where(x > 0, x * (1 / half), 1e-37)  # 1e-37: the least normal float32, for 0
+    return height * (0.5 + 0.5 * np.tanh(0.5 * exponent * np.log(ratio))) + offset
 
 
 def _saturation(x: Any, km: Any) -> Any:

@@ -71,7 +71,7 @@ def exponential_decay(x: Any, amplitude: Any, tau: Any, offset: Any) -> Any:
     >>> np.allclose(p0, [3, 2, 1], rtol=0.2)
     True
     """
-    return amplitude * np.exp(-x / tau) + offset
+    return amplitude * np.exp(x * (-1 / tau)) + offset
 
 
 def _rise_rule(data: Data, plan: Grid) -> Columns:
@@ -107,7 +107,7 @@ def exponential_rise(x: Any, amplitude: Any, tau: Any, offset: Any) -> Any:
     >>> np.allclose(p0, [3, 2, 1], rtol=0.2)
     True
     """
-    return amplitude * (1 - np.exp(-x / tau)) + offset
+    return amplitude * (1 - np.exp(x * (-1 / tau))) + offset
 
 
 def _pairs_plan(x: Array) -> Grid:
@@ -156,7 +156,7 @@ def biexponential(x: Any, amplitude_1: Any, tau_1: Any, amplitude_2: Any, tau_2:
     >>> np.allclose(p0, [3, 0.5, 2, 4, 1], rtol=0.5)
     True
     """
-    return amplitude_1 * np.exp(-x / tau_1) + amplitude_2 * np.exp(-x / tau_2) + offset
+    return amplitude_1 * np.exp(x * (-1 / tau_1)) + amplitude_2 * np.exp(x * (-1 / tau_2)) + offset
 
 
 BETAS = np.array([0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 3.0])
@@ -164,7 +164,7 @@ BETAS = np.array([0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 3.0])
 
 def _stretched(x: Any, tau: Any, beta: Any) -> Any:
     # 1e-37, the least normal float32, for 0: its power, logarithm and derivatives are finite
-    return np.exp(-(np.where(x > 0, x / tau, 1e-37) ** beta))
+    return np.exp(-(np.where(x > 0, x * (1 / tau), 1e-37) ** beta))
 
 
 def _stretched_plan(x: Array) -> Grid:

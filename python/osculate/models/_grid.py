@@ -66,10 +66,9 @@ class Grid:
         best, most = np.zeros(len(y), np.intp), np.full(len(y), -1.0)
         first = 0
         for block in self.blocks:
-            share = np.zeros((count * TILE, block.shape[2]))
-            for Q in block:
-                explained = tiles @ Q
-                share += np.square(explained, out=explained).reshape(share.shape)
+            share = _squared(tiles @ block[0])
+            for Q in block[1:]:
+                share += _squared(tiles @ Q)
             np.rint(np.multiply(share, scale, out=share), out=share)
             at = np.argmax(share, axis=1)[: len(y)]
             largest = share[row, at]
@@ -172,6 +171,11 @@ def _orthonormal(shapes: list[Array], level: Array | None) -> list[Array]:
         norm = np.sqrt((q * q).sum(axis=1, keepdims=True))
         done.append(np.where(norm > 1e-7 * size, q / np.where(norm > 0, norm, 1.0), 0.0))
     return done
+
+
+def _squared(product: Array) -> Array:
+    """Square in place; return it without its tiles."""
+    return np.square(product, out=product).reshape(-1, product.shape[2])
 
 
 def _bins(n: int, growing: bool) -> npt.NDArray[np.intp]:

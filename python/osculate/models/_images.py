@@ -19,7 +19,7 @@ def _ellipse(
     x: Any, center_x: Any, center_y: Any, sigma_x: Any, sigma_y: Any, c: Any = 1.0, s: Any = 0.0
 ) -> Any:
     dx, dy = x[0] - center_x, x[1] - center_y
-    u, v = (c * dx + s * dy) / sigma_x, (c * dy - s * dx) / sigma_y
+    u, v = (c * dx + s * dy) * (1 / sigma_x), (c * dy - s * dx) * (1 / sigma_y)
     return np.exp(-0.5 * (u * u + v * v))
 
 
@@ -116,7 +116,8 @@ def gaussian2d(x: Any, height: Any, center_x: Any, center_y: Any, sigma: Any, of
     True
     """
     dx, dy = x[0] - center_x, x[1] - center_y
-    return height * np.exp(-0.5 * (dx * dx + dy * dy) / (sigma * sigma)) + offset
+    u, v = dx * (1 / sigma), dy * (1 / sigma)
+    return height * np.exp(-0.5 * (u * u + v * v)) + offset
 
 
 def _elliptic_rule(data: Data, plan: Grid) -> Columns:

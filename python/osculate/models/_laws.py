@@ -132,4 +132,4 @@ def arrhenius(x: Any, prefactor: Any, energy: Any) -> Any:
     >>> bool(abs(energy - 5e4) < 5e3)
     True
     """
-    return prefactor * np.exp(-energy / (GAS_CONSTANT * x))
+    return prefactor * np.exp(energy * (-1 / (GAS_CONSTANT * x)))

@@ -131,4 +131,4 @@ def damped_sine(x: Any, amplitude: Any, frequency: Any, phase: Any, tau: Any, of
     >>> bool(abs(p0[1] - 0.8) < 0.03)
     True
     """
-    return amplitude * np.exp(-x / tau) * np.sin(2 * math.pi * frequency * x + phase) + offset
+    return amplitude * (np.exp(x * (-1 / tau)) * np.sin((2 * math.pi * frequency) * x + phase)) + offset

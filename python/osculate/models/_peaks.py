@@ -125,8 +125,8 @@ def gaussian(x: Any, height: Any, center: Any, sigma: Any, offset: Any) -> Any:
     >>> np.allclose(p0, [3, 4, 0.8, 1], rtol=0.3)
     True
     """
-    u = (x - center) / sigma
-    return height * np.exp(-0.5 * u * u) + offset
+    u = (x - center) * (1 / sigma)
+    return height * np.exp(-0.5 * (u * u)) + offset
 
 
 def _lorentzian_plan(x: Array) -> Grid | Edges:
@@ -167,7 +167,7 @@ def lorentzian(x: Any, height: Any, center: Any, fwhm: Any, offset: Any) -> Any:
     >>> np.allclose(p0, [3, 4, 1.5, 1], rtol=0.3)
     True
     """
-    u = 2 * (x - center) / fwhm
+    u = (x - center) * (2 / fwhm)
     return height / (1 + u * u) + offset
 
 
@@ -230,5 +230,5 @@ def skewed_gaussian(x: Any, height: Any, center: Any, sigma: Any, skew: Any, off
     >>> bool(p0[3] > 0)
     True
     """
-    u = (x - center) / sigma
-    return height * np.exp(-0.5 * u * u) * (1 + erf(skew * u * math.sqrt(0.5))) + offset
+    u = (x - center) * (1 / sigma)
+    return height * (np.exp(-0.5 * (u * u)) * (1 + erf(u * (skew * math.sqrt(0.5))))) + offset

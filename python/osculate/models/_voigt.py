@@ -70,7 +70,7 @@ def pseudo_voigt(x: Any, height: Any, center: Any, fwhm: Any, fraction: Any, off
     >>> np.allclose(p0[:3], [3, 4, 1.5], rtol=0.3)
     True
     """
-    u = 2 * (x - center) / fwhm
+    u = (x - center) * (2 / fwhm)
     square = u * u
     return height * (fraction / (1 + square) + (1 - fraction) * np.exp(-LN2 * square)) + offset
 

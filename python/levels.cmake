@@ -21,7 +21,7 @@ if(NOT MSVC AND CMAKE_SIZEOF_VOID_P EQUAL 8 AND CMAKE_SYSTEM_PROCESSOR MATCHES "
   if("host" IN_LIST wanted AND NOT CMAKE_CROSSCOMPILING)
     unset(detector_ran CACHE)
     try_run(detector_ran detector_compiled ${CMAKE_CURRENT_BINARY_DIR}/detector
-            ${CMAKE_CURRENT_SOURCE_DIR}/bindings/cpu.cpp COMPILE_DEFINITIONS -DOSCULATE_DETECT_AT_BUILD
+            ${CMAKE_CURRENT_LIST_DIR}/bindings/cpu.cpp COMPILE_DEFINITIONS -DOSCULATE_DETECT_AT_BUILD
             RUN_OUTPUT_VARIABLE supported)
     if(detector_compiled AND detector_ran EQUAL 0)
       list(GET supported -1 host)

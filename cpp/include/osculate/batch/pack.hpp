@@ -1,10 +1,9 @@
 #pragma once
 // W numbers in one SIMD register, W from the compiler's flags, and the functions that a tape may call on
 // them. The register is xsimd's, and so are the functions it has right; the others are in pack_exp.hpp,
-// pack_log.hpp, pack_trig.hpp and pack_erf.hpp. All are exact to 4 ulp, also at 0, inf, NaN and denormals.
-// Every one is elementwise and gives a lane the same bits whatever lies in the other lanes. They are not
-// templates, so that an unqualified call means ours and not xsimd's of the same name, which
-// argument-dependent lookup finds too.
+// pack_log.hpp, pack_trig.hpp and pack_erf.hpp. All are exact to 4 ulp, also at 0, inf, NaN and denormals,
+// and give a lane the same bits whatever lies in the other lanes. They are not templates, so that in this
+// namespace a call without it means ours; outside, write batch::exp, because exp alone would be xsimd's.
 
 #include <xsimd/xsimd.hpp>
 
@@ -72,10 +71,6 @@ template <class P>
 XSIMD_INLINE P fmax(const P& x, const P& y) {
   return xsimd::select(x >= y || y != y, x, y);
 }
-template <class P>
-XSIMD_INLINE P neg(const P& x) {
-  return -x;
-}
 }  // namespace pack_detail
 
 /// NumPy's minimum and maximum: a NaN in either argument comes out.
@@ -97,7 +92,7 @@ OSCULATE_PACK_1(expm1, pack_detail::expm1)
 OSCULATE_PACK_1(log, pack_detail::log)
 OSCULATE_PACK_1(log2, pack_detail::log2)
 OSCULATE_PACK_1(log10, pack_detail::log10)
-OSCULATE_PACK_1(log1p, xsimd::log1p)
+OSCULATE_PACK_1(log1p, pack_detail::log1p)
 OSCULATE_PACK_1(sin, pack_detail::sin)
 OSCULATE_PACK_1(cos, pack_detail::cos)
 OSCULATE_PACK_1(tan, pack_detail::tan)
@@ -108,12 +103,12 @@ OSCULATE_PACK_1(sinh, pack_detail::sinh)
 OSCULATE_PACK_1(cosh, pack_detail::cosh)
 OSCULATE_PACK_1(tanh, pack_detail::tanh)
 OSCULATE_PACK_1(asinh, pack_detail::asinh)
-OSCULATE_PACK_1(acosh, xsimd::acosh)
+OSCULATE_PACK_1(acosh, pack_detail::acosh)
 OSCULATE_PACK_1(atanh, xsimd::atanh)
 OSCULATE_PACK_1(erf, pack_detail::erf)
 OSCULATE_PACK_1(erfc, pack_detail::erfc)
 OSCULATE_PACK_2(pow, pack_detail::pow)
-OSCULATE_PACK_2(atan2, xsimd::atan2)
+OSCULATE_PACK_2(atan2, pack_detail::atan2)
 OSCULATE_PACK_2(hypot, pack_detail::hypot)
 
 #undef OSCULATE_PACK_1

@@ -47,6 +47,20 @@ XSIMD_INLINE P from_bits(const Bits<P>& x) {
   return xsimd::bitwise_cast<Scalar<P>>(x);
 }
 
+/// -x also for x = 0, where xsimd's 0 - x is 0.
+template <class P>
+XSIMD_INLINE P neg(const P& x) {
+  return x ^ P(Scalar<P>(-0.0));
+}
+template <class P>
+XSIMD_INLINE P with_sign_of(const P& magnitude, const P& x) {
+  return magnitude ^ xsimd::bitofsign(x);
+}
+template <class P>
+XSIMD_INLINE P tiny_is_itself(const P& x, const P& y) {
+  return xsimd::select(xsimd::abs(x) < P(std::numeric_limits<Scalar<P>>::epsilon() / 4), x, y);
+}
+
 template <class S>
 constexpr S power_constant(int k) {
   S p = 1;
@@ -100,6 +114,19 @@ constexpr std::array<S, n> economized(std::array<long double, m> c, long double 
   }
   std::array<S, n> out{};
   for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<S>(c[i]);
+  return out;
+}
+
+/// The coefficients by powers of x of the first n terms of sum of c_j T_j(x).
+template <class S, std::size_t n, std::size_t m>
+constexpr std::array<S, n> powers(const std::array<long double, m>& c) {
+  std::array<long double, n> sum{};
+  for (std::size_t j = 0; j < n; ++j) {
+    const auto t = chebyshev<n + 1>(j);
+    for (std::size_t i = 0; i < n; ++i) sum[i] += c[j] * t[i];
+  }
+  std::array<S, n> out{};
+  for (std::size_t i = 0; i < n; ++i) out[i] = static_cast<S>(sum[i]);
   return out;
 }
 

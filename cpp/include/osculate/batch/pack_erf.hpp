@@ -1,10 +1,11 @@
 #pragma once
-// erf and erfc. Below 1 (1/2 for erfc) erf(x) / x is an economized Maclaurin series (DLMF 7.6.1). Above,
-// erfc(x) = exp(-x^2) R(x) up to 4 and exp(-x^2) (1/sqrt(pi) - R(1/x^2) / x^2) / x beyond, with the rational
-// functions R of W. J. Cody (1969), Rational Chebyshev approximations for the error function, Math. Comp. 23,
-// 631 (doi 10.1090/S0025-5718-1969-0247736-4), their coefficients as in his CALERF (SPECFUN, netlib). The
-// rounding of x^2 is put right in erfc, where it would be an error of x^2 eps; to erf, 1 - erfc(x), it does
-// not matter.
+// erf and erfc. Below 1 (3/4 for erfc) erf(x) / x is an economized Maclaurin series (DLMF 7.6.1). Above, erf
+// is 1 - erfc(x) with the rational function of W. J. Cody (1969), Rational Chebyshev approximations for the
+// error function, Math. Comp. 23, 631 (doi 10.1090/S0025-5718-1969-0247736-4), coefficients as in his CALERF
+// (SPECFUN, netlib), and erfc is exp(-x^2) f(t) / (1 + 2 x), f a Chebyshev series in t = (x - 3) / (x + 3),
+// after M. M. Shepherd and J. G. Laframboise (1981), Chebyshev approximation of (1 + 2x) exp(x^2) erfc x in
+// 0 <= x < inf, Math. Comp. 36, 249 (doi 10.1090/S0025-5718-1981-0595058-X). The rounding of x^2, which would
+// be an error of x^2 eps, and that of 1 + 2 x are put right.
 
 #include "pack_exp.hpp"
 
@@ -24,8 +25,7 @@ struct ErfConstants {
     c[0] -= 1;
     return economized<S, single ? 7 : 12>(c, 1.0L, true);
   }();
-  static constexpr S inverse_sqrt_pi = static_cast<S>(0.564189583547756286948079451560772586L);
-  /// Numerator and denominator from 0.46875 to 4, lowest power first.
+  /// erfc(x) = exp(-x^2) c(x) / d(x) from 0.46875 to 4 to 1e-18, and well enough for erf beyond.
   static constexpr std::array<S, 9> c{
       S(1.23033935479799725272e3), S(2.05107837782607146532e3),  S(1.71204761263407058314e3),
       S(8.81952221241769090411e2), S(2.98635138197400131132e2),  S(6.61191906371416294775e1),
@@ -34,13 +34,19 @@ struct ErfConstants {
       S(1.23033935480374942043e3), S(3.43936767414372163696e3), S(4.36261909014324715820e3),
       S(3.29079923573345962678e3), S(1.62138957456669018874e3), S(5.37181101862009857509e2),
       S(1.17693950891312499305e2), S(1.57449261107098347253e1), S(1)};
-  /// The same in 1/x^2 beyond 4.
-  static constexpr std::array<S, 6> p{S(6.58749161529837803157e-4), S(1.60837851487422766278e-2),
-                                      S(1.25781726111229246204e-1), S(3.60344899949804439429e-1),
-                                      S(3.05326634961232344035e-1), S(1.63153871373020978498e-2)};
-  static constexpr std::array<S, 6> q{S(2.33520497626869185443e-3), S(6.05183413124413191178e-2),
-                                      S(5.27905102951428412248e-1), S(1.87295284992346047209e0),
-                                      S(2.56852019228982242072e0),  S(1)};
+  /// (1 + 2 x) exp(x^2) erfc(x) = sum of c_j T_j(t): with N = 120 points t_k = cos(pi (k + 1/2) / N),
+  /// c_j = 2/N sum of f(t_k) cos(pi j (k + 1/2) / N), half of it for j = 0, in 60 digits.
+  static constexpr auto scaled_erfc = powers<S, single ? 12 : 26>(std::array<long double, 26>{
+      1.17756257419656004628L,         0.005353904539615676769415L,   -0.09377550342284209052199L,
+      0.05436652555744322049533L,      -0.01897659670784520738562L,   0.004453426061462711569504L,
+      -0.0006335531710553146939758L,   0.00001766171952317159185069L, 0.00001284153286405667073399L,
+      -0.000002007228565905991443765L, -1.807522790414837102404e-7L,  7.549828343825092827773e-8L,
+      1.885668523838602790507e-9L,     -2.699519049798363997456e-9L,  -1.460079119939104940759e-11L,
+      1.036160744596948967586e-10L,    1.475715976623473008746e-12L,  -4.277340064396910824835e-12L,
+      -2.079224928597989977827e-13L,   1.813450200317696242167e-13L,  1.97342557454473883351e-14L,
+      -7.2879437375926731568e-15L,     -1.516987869022811568192e-15L, 2.351411225878140352473e-16L,
+      1.000611169182166761116e-16L,    -2.0572528169538546196e-18L,
+  });
 };
 
 template <class P>
@@ -61,39 +67,18 @@ XSIMD_INLINE P erf(const P& x) {
   return xsimd::select(small, near, with_sign_of(far, x));
 }
 
-/// The sum of c_i x^i, odd powers apart from even ones for less rounding, in twice the precision where they
-/// meet.
-template <class P, class S>
-XSIMD_INLINE Double<P> by_parity(const P& x, const P& square, const std::array<S, 9>& c) {
-  const std::array<S, 5> even{c[0], c[2], c[4], c[6], c[8]};
-  const std::array<S, 4> odd{c[1], c[3], c[5], c[7]};
-  const P a = horner(square, even);
-  const auto b = product(x, horner(square, odd));
-  const P high = a + b.high, part = high - a;  // Knuth's sum: either may be the larger
-  return {high, ((a - (high - part)) + (b.high - part)) + b.low};
-}
-
 template <class P>
 XSIMD_INLINE P erfc(const P& x) {
   using S = Scalar<P>;
-  using C = ErfConstants<S>;
-  const P one(S(1));
+  const P one(S(1)), three(S(3));
   const P a = xsimd::min(xsimd::abs(x), P(S(30)));  // erfc is 0 or 2 before, at 27.3
-  const auto square = product(a, a);
-  const P power = pack_detail::exp(-square.high, -square.low);
-  const auto n = by_parity(a, square.high, C::c), d = by_parity(a, square.high, C::d);
-  const P inverse = one / d.high, ratio = n.high * inverse;
-  const auto back = product(ratio, d.high);
-  const P rest = (((n.high - back.high) - back.low) + xsimd::fnma(ratio, d.low, n.low)) * inverse;
-  P far = xsimd::fma(power, ratio, power * rest);
-  const auto large = a > P(S(4));
-  if (xsimd::any(large)) {
-    const P z = one / square.high;
-    const P tail = xsimd::fnma(z, horner(z, C::p) / horner(z, C::q), P(C::inverse_sqrt_pi));
-    far = xsimd::select(large, power * tail / a, far);
-  }
+  const P f = horner((a - three) / (a + three), ErfConstants<S>::scaled_erfc);
+  const auto divisor = fast_sum(a + a, one), square = product(a, a);
+  const P ratio = f / divisor.high;
+  const P correction = xsimd::fma(divisor.low * P(S(0.9)), ratio, square.low);  // f is near 1.1
+  P far = pack_detail::exp(-square.high, -correction) * ratio;
   far = xsimd::select(x < P(S(0)), P(S(2)) - far, far);
-  return xsimd::select(a < P(S(0.5)), one - erf_below_1(x), far);
+  return xsimd::select(a < P(S(0.75)), one - erf_below_1(x), far);
 }
 
 }  // namespace osculate::batch::pack_detail

@@ -129,18 +129,8 @@ XSIMD_INLINE P quarter_expm1(const P& x) {
 }
 
 template <class P>
-XSIMD_INLINE P tiny_is_itself(const P& x, const P& y) {
-  return xsimd::select(xsimd::abs(x) < P(std::numeric_limits<Scalar<P>>::epsilon() / 4), x, y);
-}
-
-template <class P>
 XSIMD_INLINE P expm1(const P& x) {
   return tiny_is_itself(x, quarter_expm1(x) * P(Scalar<P>(4)));
-}
-
-template <class P>
-XSIMD_INLINE P with_sign_of(const P& magnitude, const P& x) {
-  return magnitude ^ xsimd::bitofsign(x);
 }
 
 /// h + h / (2 h + 1) with h = (exp|x| - 1) / 2.

@@ -84,6 +84,16 @@ XSIMD_INLINE P cbrt(const P& x) {
   return with_sign_of(mend_abnormal(xsimd::cbrt(a), a, [](Scalar<P> v) { return std::cbrt(v); }), x);
 }
 
+template <class P>
+XSIMD_INLINE P log1p(const P& x) {
+  return tiny_is_itself(x, xsimd::log1p(x));  // xsimd's is 0 at -0
+}
+template <class P>
+XSIMD_INLINE P acosh(const P& x) {
+  using S = Scalar<P>;
+  return xsimd::select(x < P(S(1)), P(std::numeric_limits<S>::quiet_NaN()), xsimd::acosh(x));
+}
+
 /// log1p(a + a^2 / (1 + sqrt(1 + a^2))) for a = |x|, log(a) + log(2) where a^2 would overflow.
 template <class P>
 XSIMD_INLINE P asinh(const P& x) {
@@ -144,7 +154,7 @@ XSIMD_INLINE P pow(const P& x, const P& y) {
   if (xsimd::any(negative)) {
     const P floor = xsimd::floor(y), half = y * P(S(0.5));
     const auto integer = floor == y, odd = integer && xsimd::floor(half) != half;
-    w = xsimd::select(odd && negative, -w, w);
+    w = xsimd::select(odd && negative, pack_detail::neg(w), w);
     w = xsimd::select(!integer && x < zero, P(limits::quiet_NaN()), w);
   }
   const auto finite = a <= P(limits::max()) && xsimd::abs(y) <= P(limits::max());

@@ -90,7 +90,7 @@ XSIMD_INLINE P cos(const P& x) {
   const P rounder(Layout<S>::rounder), a = xsimd::abs(x);
   const P rounded = xsimd::fma(a, P(C::one_over_pi), P(S(-0.5))) + rounder, k = rounded - rounder;
   const P r = trig_reduce(a, k + k + P(S(1)));
-  const P y = sine_kernel(r) ^ odd_sign(rounded) ^ P(S(-0.0));
+  const P y = pack_detail::neg(sine_kernel(r) ^ odd_sign(rounded));
   return mend_huge(y, x, [](S v) { return std::cos(v); });
 }
 
@@ -109,6 +109,17 @@ XSIMD_INLINE P tan(const P& x) {
   const auto odd = (sign | P(S(1))) < P(S(0));
   const P y = xsimd::select(odd, cosine, sine) / xsimd::select(odd, sine, cosine);
   return mend_huge(y ^ sign ^ xsimd::bitofsign(x), x, [](S v) { return std::tan(v); });
+}
+
+/// xsimd's, which is NaN where y and x are both 0 or both infinite.
+template <class P>
+XSIMD_INLINE P atan2(const P& y, const P& x) {
+  using S = Scalar<P>;
+  const P result = xsimd::atan2(y, x), ratio = y / x;
+  const auto undefined = ratio != ratio;
+  if (xsimd::any(undefined)) [[unlikely]]
+    return mend_lanes(result, undefined, [](S a, S b) { return std::atan2(a, b); }, y, x);
+  return result;
 }
 
 }  // namespace osculate::batch::pack_detail

@@ -118,42 +118,42 @@ class LaneGroup {
     const Wide<S> actual = choose(finite_there, cost - cost_there, -infinity);
     const Wide<S> ratio = choose(predicted > zero, actual / predicted, -infinity);
     const WideMask<S> accepted = going & (ratio >= Wide<S>(S(1e-4)));
-    const WideMask<S> rejected = going & !accepted, moved = square_step > zero;
-    const WideMask<S> give_up =
-        rejected & trust_region(going, accepted, actual, slope, ratio, sqrt(square_step));
-    update(finite_trial_, rejected & finite_there & moved, one);
-    update(nonfinite_trial_, rejected & !finite_there & moved, one);
+    const WideMask<S> rejected = going & !accepted;
+    const bool any_rejected = rejected.any();
+    const WideMask<S> give_up = trust_region(going, accepted, actual, slope, ratio, sqrt(square_step));
 
     // stop.hpp: after_trial. Cosines and lengths are compared by their squares.
     for (int u = 0; u < n_; ++u) {
       const Wide<S> point = choose(accepted, get(trial, u), get(x, u));
       square_x = fma(get(square_scale_, u) * point, point, square_x);
     }
-    const WideMask<S> tellable = rejected & (predicted > Wide<S>(100) * get(noise_, 0));
-    choose(accepted, zero, choose(tellable, choose(ratio >= Wide<S>(-100), one, zero), get(contradicted_, 0)))
-        .store(contradicted_[0]);
-    const WideMask<S> contradicted = set(contradicted_);
-    const WideMask<S> testable = accepted | (rejected & cosine_within(stationary));
     const Wide<S> small = Wide<S>(options_.ftol) * cost;
-    WideMask<S> by_cost =
-        testable & (abs(actual) <= small) & (predicted <= small) & (ratio <= Wide<S>(2)) & !contradicted;
+    WideMask<S> by_cost = going & (abs(actual) <= small) & (predicted <= small) & (ratio <= Wide<S>(2));
     if (options_.ftol == 0) by_cost = zero != zero;
-    WideMask<S> by_step =
-        testable & !by_cost & (square_step <= Wide<S>(options_.xtol * options_.xtol) * square_x);
+    WideMask<S> by_step = going & (square_step <= Wide<S>(options_.xtol * options_.xtol) * square_x);
     if (options_.xtol == 0) by_step = zero != zero;
 
     Wide<S> state = get(status, 0);
+    WideMask<S> unended = state == value(Status::not_run);
     const auto ends = [&](const WideMask<S>& mask, Status s) {
-      state = choose(mask & (state == value(Status::not_run)), value(s), state);
+      const WideMask<S> now = mask & unended;
+      state = choose(now, value(s), state);
+      unended = unended & !now;
     };
-    if (rejected.any()) {
-      ends(rejected & by_cost, Status::cost);
-      ends(rejected & by_step & contradicted, Status::no_progress);
-      ends(rejected & by_step, Status::step);
-      const WideMask<S> hopeless = give_up | (rejected & !moved);
+    if (any_rejected) {
+      const WideMask<S> moved = square_step > zero, tellable = predicted > Wide<S>(100) * get(noise_, 0);
+      update(finite_trial_, rejected & finite_there & moved, one);
+      update(nonfinite_trial_, rejected & !finite_there & moved, one);
+      update(contradicted_, rejected & tellable, choose(ratio >= Wide<S>(-100), one, zero));
+      const WideMask<S> contradicted = set(contradicted_), testable = rejected & cosine_within(stationary);
+      ends(testable & by_cost & !contradicted, Status::cost);
+      ends(testable & by_step & contradicted, Status::no_progress);
+      ends(testable & by_step, Status::step);
+      const WideMask<S> hopeless = rejected & (give_up | !moved);
       ends(hopeless & set(nonfinite_trial_) & !set(finite_trial_), Status::nonfinite);
       ends(hopeless, Status::no_progress);
       ends(rejected & at_limit(), Status::max_iterations);
+      disturbed_ = true;  // there are flags to be taken back
     }
 
     const WideMask<S> arrived = fresh | accepted;
@@ -166,7 +166,7 @@ class LaneGroup {
             finite_model & finite(get(normal.gradient, k)) & finite(get(normal.matrix, packed(k, k)));
       ends(arrived & !finite_model, Status::nonfinite);
       ends(accepted & by_cost & cosine_within(confirming_), Status::cost);
-      ends(accepted & by_step & cosine_within(stationary), Status::step);
+      ends(accepted & by_step & !by_cost & cosine_within(stationary), Status::step);
       const Wide<S> eps(std::numeric_limits<S>::epsilon());
       ends(arrived & (get(normal.square, 0) <= eps * eps * get(terms_, 0)), Status::residual);
       if (options_.gtol > 0)
@@ -174,7 +174,7 @@ class LaneGroup {
       ends(arrived & at_limit(), Status::max_iterations);
     }
     state.store(status[0]);
-    return (running & (state != value(Status::not_run))).any();
+    return (running & !unended).any();
   }
 
  private:
@@ -226,11 +226,12 @@ class LaneGroup {
       radius = choose(poor, shrink * smaller(Wide<S>(10) * length, radius), radius);
       damping = choose(poor, damping / shrink, damping);
     }
-    const Wide<S> count = choose(accepted, zero, get(rejected_, 0) + Wide<S>(1));
     update(radius_, going, radius);
     update(damping_, going, damping);
-    update(rejected_, going, count);
     update(moved_, accepted, Wide<S>(1));
+    if (!poor.any()) return poor;
+    const Wide<S> count = get(rejected_, 0) + Wide<S>(1);
+    update(rejected_, going & !accepted, count);
     return !((radius > zero) & (radius < before) & (count < Wide<S>(most_rejected)));
   }
 
@@ -265,10 +266,11 @@ class LaneGroup {
       for (int k = 0; k < n_; ++k) square_x = fma(get(square_scale_, k) * get(x, k), get(x, k), square_x);
       const Wide<S> length = sqrt(square_x);
       update(radius_, fresh, Wide<S>(options_.initial_radius) * choose(length > zero, length, sqrt(square)));
-      for (Rows<S>* flag : {&damping_, &moved_, &rejected_, &contradicted_, &starting_})
-        update(*flag, fresh, zero);
+      for (Rows<S>* flag : {&damping_, &moved_, &starting_}) update(*flag, fresh, zero);
     }
-    for (Rows<S>* flag : {&finite_trial_, &nonfinite_trial_}) update(*flag, arrived, zero);
+    if (disturbed_)
+      for (Rows<S>* flag : {&rejected_, &contradicted_, &finite_trial_, &nonfinite_trial_})
+        update(*flag, arrived, zero);
     update(iterations, accepted, get(iterations, 0) + Wide<S>(1));
   }
 
@@ -279,6 +281,7 @@ class LaneGroup {
   Rows<S> square_scale_, inverse_scale_, low_, high_;
   Rows<S> radius_{1}, damping_{1}, noise_{1}, terms_{1}, square_cosine_{1};
   Rows<S> starting_{1}, moved_{1}, rejected_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};
+  bool disturbed_ = false;  ///< whether a trial was ever rejected
   BoundedStep<S> step_;
 };
 

@@ -86,15 +86,13 @@ class BoundedStep {
       any = any | (Wide<S>::load(held[row(u)]) != zero);
       moved = moved | (Wide<S>::load(displacement[row(u)]) != zero);
     }
-    magnitude_ = zero;
-    for (int u = 0; u < n_; ++u) magnitude_ = larger(Wide<S>::load(scaled_[at(u, u)]), magnitude_);
-    std::memcpy(masked_.data(), scaled_.data(), sizeof(S) * triangle(n_) * lanes<S>);
-    std::memcpy(g_.data(), scaled_g_.data(), sizeof(S) * rows(n_) * lanes<S>);
+    matrix_ = &scaled_, right_ = &scaled_g_;
     if (!any.any()) return;
-    const Wide<S> diagonal = choose(magnitude_ > zero, magnitude_, Wide<S>(1));
+    matrix_ = &masked_, right_ = &g_;
+    const Wide<S> size = magnitude(), diagonal = choose(size > zero, size, Wide<S>(1));
     for (int u = 0; u < n_; ++u) {
       const WideMask<S> is_held = Wide<S>::load(held[row(u)]) != zero;
-      Wide<S> g = Wide<S>::load(g_[row(u)]);
+      Wide<S> g = Wide<S>::load(scaled_g_[row(u)]);
       if (moved.any())
         for (int v = 0; v < n_; ++v) {
           const Wide<S> d = Wide<S>::load(displacement[row(v)]),
@@ -111,6 +109,12 @@ class BoundedStep {
     }
   }
 
+  /// The largest diagonal element.
+  Wide<S> magnitude() const {
+    Wide<S> largest(0);
+    for (int u = 0; u < n_; ++u) largest = larger(Wide<S>::load(scaled_[at(u, u)]), largest);
+    return largest;
+  }
   Wide<S> norm(const Rows<S>& z) const {
     Wide<S> sum(0);
     for (int u = 0; u < n_; ++u) sum = fma(Wide<S>::load(z[row(u)]), Wide<S>::load(z[row(u)]), sum);
@@ -127,8 +131,8 @@ class BoundedStep {
     constexpr S tolerance = S(0.1);
     constexpr int most_attempts = 60;
     const Wide<S> zero(0), eps(std::numeric_limits<S>::epsilon()), tiny(std::numeric_limits<S>::min());
-    const WideMask<S> full_rank = factor_.factorize(masked_, zero);
-    factor_.solve(g_, z_);
+    const WideMask<S> full_rank = factor_.factorize(*matrix_, zero);
+    factor_.solve(*right_, z_);
     Wide<S> length = norm(z_);
     keep(lanes_to_solve);
     const WideMask<S> inside = full_rank & (length <= (Wide<S>(1) + Wide<S>(tolerance)) * radius);
@@ -138,7 +142,7 @@ class BoundedStep {
       damping = lambda;
       return;
     }
-    const Wide<S> gradient_norm = norm(g_);
+    const Wide<S> gradient_norm = norm(*right_);
     const WideMask<S> still = gradient_norm == zero;  // nothing to do: z is zero
     todo = todo & !still;
     Wide<S> lower = (length - radius) / radius * (length * length / factor_.inverse_form(z_, work_));
@@ -152,8 +156,8 @@ class BoundedStep {
     Wide<S> previous = choose(full_rank, length - radius, zero);
     for (int attempt = 0; attempt < most_attempts && todo.any(); ++attempt) {
       lambda = choose(todo & !(lambda > zero), larger(Wide<S>(S(0.001)) * upper, tiny), lambda);
-      const WideMask<S> factored = factor_.factorize(masked_, lambda);
-      factor_.solve(g_, z_);
+      const WideMask<S> factored = factor_.factorize(*matrix_, lambda);
+      factor_.solve(*right_, z_);
       length = norm(z_);
       const Wide<S> excess = length - radius;
       keep(todo & factored);
@@ -168,7 +172,7 @@ class BoundedStep {
       upper = choose(go_on & !(excess > zero), smaller(upper, lambda), upper);
       const Wide<S> newton = excess / radius * (length * length / factor_.inverse_form(z_, work_));
       const Wide<S> next = larger(lower, lambda + newton);
-      lambda = choose(go_on, next, choose(raised, larger(Wide<S>(4) * lambda, eps * magnitude_), lambda));
+      lambda = choose(go_on, next, choose(raised, larger(Wide<S>(4) * lambda, eps * magnitude()), lambda));
       upper = choose(raised, larger(upper, lambda), upper);
       previous = choose(go_on, excess, previous);
       todo = raised | go_on;
@@ -178,7 +182,7 @@ class BoundedStep {
 
   int n_;
   Rows<S> scaled_, masked_, g_, scaled_g_, z_, best_, work_;
-  Wide<S> magnitude_{0};
+  const Rows<S>*matrix_ = nullptr, *right_ = nullptr;  ///< what is solved: the scaled or the masked system
   SmallCholesky<S> factor_;
 };
 

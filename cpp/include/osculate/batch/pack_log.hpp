@@ -146,7 +146,7 @@ XSIMD_INLINE P pow(const P& x, const P& y) {
   const auto log_a = log_double(scaled, xsimd::select(denormal, power, zero));
   const P high = xsimd::select(a == zero, P(-limits::infinity()), log_a.high);
   const auto z = product(y, high);
-  const auto moderate = xsimd::abs(z.high) < P(S(1000));
+  const auto moderate = xsimd::abs(z.high) < P(S(1000)) && z.high != zero;  // else z.low may be NaN
   const P z_low = xsimd::select(moderate, xsimd::fma(y, log_a.low, z.low), zero);
   P w = pack_detail::exp(z.high, z_low);
   w = xsimd::select(y == zero || x == one, one, w);

@@ -139,6 +139,7 @@ class Graph {
         return a == b ? a : none;
       case Op::select:
         if (is_constant(a)) return (*this)[a].value != 0 ? b : c;
+        if (is_truth((*this)[a].op) && is_constant(b, 1) && is_constant(c, 0)) return a;
         return b == c ? b : none;
       default:
         return none;

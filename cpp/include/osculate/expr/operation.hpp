@@ -80,6 +80,9 @@ constexpr bool commutes(Op op) {
          op == Op::logical_and || op == Op::logical_or;
 }
 
+/// Whether an operation gives 1 or 0 and nothing else.
+constexpr bool is_truth(Op op) { return op == Op::logical_not || (op >= Op::less && op <= Op::logical_or); }
+
 constexpr const char* name(Op op) {
   constexpr const char* names[operations] = {
       "constant",  "parameter", "coordinate", "array",  "neg",   "abs",  "sign", "floor",      "ceil",

@@ -27,7 +27,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 80 else text[:77] + "..."
 
 
-def _numbers(value: Any) -> NDArray[Any]:
+def numbers(value: Any) -> NDArray[Any]:
     """An array of real numbers; TypeError for strings, dates, complex numbers and what holds None."""
     given = np.asarray(value)  # ValueError where it is ragged
     if given.dtype.kind not in "biuf" and (
@@ -40,7 +40,7 @@ def _numbers(value: Any) -> NDArray[Any]:
 def start_vector(caller: str, x0: Any, name: str = "x0") -> FloatArray:
     """The start as a contiguous float64 vector of its own."""
     try:
-        start = np.array(_numbers(x0), dtype=np.float64, ndmin=1, order="C")
+        start = np.array(numbers(x0), dtype=np.float64, ndmin=1, order="C")
     except (TypeError, ValueError) as error:
         if str(error).startswith("complex"):
             raise ValueError(
@@ -61,7 +61,7 @@ def start_vector(caller: str, x0: Any, name: str = "x0") -> FloatArray:
 def parameter_vector(caller: str, name: str, value: Any, n: int) -> FloatArray:
     """A number or n numbers as a float64 vector of length n."""
     try:
-        given = np.asarray(_numbers(value), dtype=np.float64)
+        given = np.asarray(numbers(value), dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise TypeError(f"{caller}: {name} must be a number or {n} numbers, got {shown(value)}") from error
     if given.ndim > 1 or (given.ndim == 1 and given.size not in (1, n)):

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from . import _model_arguments, _model_jacobian
-from ._arguments import _numbers, shown, start_vector
+from ._arguments import shown, start_vector
 from ._model_functions import Sum
 from ._model_text import explain
 from ._model_trace import can_be_pickled, placeholder_trace, without_source
@@ -122,8 +122,8 @@ class Model:
     @property
     def coordinates_given(self) -> int | None:
         """How many predictors the function has; None where only the data tell."""
-        names = self._arguments.coordinates
-        return None if names is None else len(names)
+        known = self._names[0] is not None or isinstance(self._given, str)
+        return len(self.coordinates) if known else None
 
     @property
     def parameters_given(self) -> tuple[str, ...] | None:
@@ -193,18 +193,13 @@ class Model:
 
     def __call__(self, x: Any, *params: Any) -> Any:
         """Return f(x, *params) for x of shape (N,) or (D, N); parameters may be arrays that broadcast."""
-        least, most = self._arguments.least, self._arguments.most
-        if len(params) < least or (most is not None and len(params) > most):
-            expected = (
-                f"{least}" if least == most else f"at least {least}" if most is None else f"{least} to {most}"
-            )
-            raise TypeError(f"Model: {self._call_text()} takes {expected} parameters, got {len(params)}")
+        _model_arguments.check_count(self._arguments, len(params), self._call_text())
         if isinstance(x, Dispatcher):  # in a trace
             return self.f(x, *params)
-        x = self._predictor("Model", x)
+        x = _model_arguments.predictor("Model", x, self._rows())
         result = self.f(x, *params)
-        shape = x.shape[1:] if self._rows() > 1 else x.shape
-        return np.full(shape, result) if np.ndim(result) == 0 and shape else result
+        constant = np.ndim(result) == 0 and x.ndim == (2 if self._rows() > 1 else 1)
+        return np.full(x.shape[-1], result) if constant else result
 
     def jacobian(self, x: npt.ArrayLike, *params: Any) -> FloatArray:
         """Return the derivatives by the parameters.
@@ -223,7 +218,9 @@ class Model:
         -------
         ndarray, shape (N, P)
         """
-        points = np.atleast_1d(self._predictor("Model.jacobian", x))
+        points = _model_arguments.predictor("Model.jacobian", x, self._rows())
+        if points.ndim < 2:  # a point is one of many
+            points = points[:, None] if self._rows() > 1 else np.atleast_1d(points)
         p = start_vector("Model.jacobian", params, "params")
         traced = trace(self, points, len(p))
         if isinstance(traced, Trace) and traced.verify(self, points, p) is None:
@@ -269,18 +266,6 @@ class Model:
         if self._traced is not None:
             return self._traced
         return placeholder_trace(self, self._rows(), self._arguments.parameters)
-
-    def _predictor(self, caller: str, x: Any) -> FloatArray:
-        try:
-            points: FloatArray = np.asarray(_numbers(x), dtype=np.float64)
-        except (TypeError, ValueError) as error:
-            raise TypeError(f"{caller}: x must be an array of numbers, got {shown(x)}") from error
-        if self._rows() > 1 and (points.ndim < 2 or len(points) != self._rows()):
-            raise ValueError(
-                f"{caller}: x must have shape ({self._rows()}, N), for {', '.join(self.coordinates)}, "
-                f"got shape {points.shape}"
-            )
-        return points
 
     def _rows(self) -> int:
         return len(self._arguments.coordinates or ("x",))

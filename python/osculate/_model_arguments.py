@@ -7,7 +7,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from ._arguments import shown
+import numpy as np
+
+from ._arguments import FloatArray, numbers, shown
 from ._errors import InputError
 from ._expression import parse_model
 from ._functions import CONSTANTS, FUNCTIONS
@@ -144,3 +146,24 @@ def signature(arguments: Arguments) -> inspect.Signature:
         first += "_"
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     return inspect.Signature([inspect.Parameter(name, kind) for name in (first, *parameters)])
+
+
+def check_count(arguments: Arguments, given: int, call: str) -> None:
+    """Refuse a wrong number of parameters."""
+    least, most = arguments.least, arguments.most
+    if given < least or (most is not None and given > most):
+        expected = (
+            f"{least}" if least == most else f"at least {least}" if most is None else f"{least} to {most}"
+        )
+        raise TypeError(f"Model: {call} takes {expected} parameters, got {given}")
+
+
+def predictor(caller: str, x: Any, coordinates: int) -> FloatArray:
+    """x as float64, with a row for each of several coordinates."""
+    try:
+        points: FloatArray = np.asarray(numbers(x), dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"{caller}: x must be an array of numbers, got {shown(x)}") from error
+    if coordinates > 1 and (points.ndim < 1 or len(points) != coordinates):
+        raise ValueError(f"{caller}: x must have shape ({coordinates}, N), got shape {points.shape}")
+    return points

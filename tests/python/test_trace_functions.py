@@ -275,6 +275,13 @@ def test_buffer_that_numpy_alone_goes_on_with_is_noticed() -> None:
     assert "fills arrays of its own" in reason
 
 
+def test_choice_of_one_and_zero_is_the_condition() -> None:
+    t = traced(lambda x, a: np.where(x > a, 1, 0), X, 1)
+    assert t.graph.text(t.root, ["a"], ["x"]) == "a < x"
+    t = traced(lambda x, a: np.where(x * a, 1, 0), X, 1)
+    assert t.graph.text(t.root, ["a"], ["x"]) == "where(a*x, 1, 0)"
+
+
 REFUSED: list[tuple[str, Callable[..., Any]]] = [
     ("numpy.add.reduce", lambda x, a: np.add.reduce(a * x)),
     ("numpy.add.accumulate", lambda x, a: np.add.accumulate(a * x)),

@@ -139,4 +139,4 @@ def polynomial(degree: int) -> ReadyModel:
     rule = _PolynomialRule(int(degree))
     guess = Guess(rule, tuple(range(degree + 1)), degree + 1, _polynomial_plan, linear=True)
     docs = f"Evaluate a polynomial of degree {degree} with parameters {', '.join(names)}."
-    return bind(_powers, names, guess, f"polynomial({degree})", docs)
+    return bind(_powers, ("x",), names, guess, f"polynomial({degree})", docs)

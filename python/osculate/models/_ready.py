@@ -4,22 +4,23 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from .._model import Model
 from ._guess import Array, Columns, Data, Guess
 
+COORDINATES = ("x", "y")  # what the predictors are called
 
-@dataclass(frozen=True)
-class ReadyModel:
-    """A model function with names for its parameters and a rule for first values.
+
+class ReadyModel(Model):
+    """A model with a name, documentation and a rule for first values.
 
     Attributes
     ----------
     f : callable
         ``f(x, *params)``, elementwise in NumPy operations.
-    parameters : tuple of str
-        The names of the parameters, in order.
+    coordinates, parameters : tuple of str
+        The names of the predictors and of the parameters, in order.
     guess : callable
         ``guess(x, y)`` for x (N,) or (D, N) and y (..., N), with NaN for missing points, gives finite first
         parameters (..., P).
@@ -29,27 +30,40 @@ class ReadyModel:
         Its documentation.
     """
 
-    f: Callable[..., Any]
-    parameters: tuple[str, ...]
     guess: Callable[[Any, Any], Array]
-    name: str
-    docs: str
 
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "__doc__", self.docs)
+    def __init__(
+        self,
+        f: Callable[..., Any],
+        coordinates: tuple[str, ...],
+        parameters: tuple[str, ...],
+        guess: Callable[[Any, Any], Array],
+        name: str,
+        docs: str,
+    ) -> None:
+        super().__init__(f, coordinates, parameters, guess=guess)
+        self.name, self.docs, self.__doc__ = name, docs, docs
 
-    def __call__(self, x: Any, *params: Any) -> Any:
-        """Evaluate the function."""
-        return self.f(x, *params)
-
-    def __add__(self, other: ReadyModel) -> ReadyModel:
+    def __add__(self, other: Any) -> Model:
         """Return the sum of two models, see `osculate.models`."""
         from ._sum import add  # which needs this class
 
-        return add(self, other) if isinstance(other, ReadyModel) else NotImplemented
+        return add(self, other) if isinstance(other, ReadyModel) else super().__add__(other)
+
+    def _parts(self) -> tuple[Any, ...]:
+        return (self.f, self.coordinates, self.parameters, self.guess, self.name, self.docs)
+
+    def __eq__(self, other: object) -> bool:
+        return self._parts() == other._parts() if isinstance(other, ReadyModel) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash((self.f, self.name, self.parameters))
+
+    def __reduce__(self) -> Any:
+        return type(self), self._parts()
 
     def __repr__(self) -> str:
-        return f"<model {self.name}(x, {', '.join(self.parameters)})>"
+        return f"<model {self.name}({', '.join((*self.coordinates, *self.parameters))})>"
 
 
 def model(
@@ -66,11 +80,18 @@ def model(
         names = tuple(inspect.signature(f).parameters)[1:]
         f.__qualname__ += ".f"  # the name now means the model: this is where pickle finds the function
         guess = Guess(rule, tuple(map(names.index, scaled)), len(names), plan, coordinates, linear)
-        return bind(f, names, guess, f.__name__, inspect.getdoc(f) or "")
+        return bind(f, COORDINATES[:coordinates], names, guess, f.__name__, inspect.getdoc(f) or "")
 
     return decorate
 
 
-def bind(f: Callable[..., Any], parameters: tuple[str, ...], guess: Any, name: str, docs: str) -> ReadyModel:
+def bind(
+    f: Callable[..., Any],
+    coordinates: tuple[str, ...],
+    parameters: tuple[str, ...],
+    guess: Any,
+    name: str,
+    docs: str,
+) -> ReadyModel:
     """Make a model of its parts."""
-    return ReadyModel(f, parameters, guess, name, docs)
+    return ReadyModel(f, coordinates, parameters, guess, name, docs)

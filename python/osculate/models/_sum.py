@@ -206,10 +206,12 @@ def _parts(y: Array, terms: list[int]) -> dict[int, Array]:
 
 def add(a: ReadyModel, b: ReadyModel) -> ReadyModel:
     """Return the model a + b."""
+    if a.coordinates != b.coordinates:
+        raise ValueError(f"sum of models: coordinates must be equal, got {a.coordinates} and {b.coordinates}")
     total = Sum((*_terms(a), *_terms(b)))
     names = [term.name for term in total.terms]
     docs = f"The sum of {', '.join(names)}, with one offset; parameters {', '.join(total.parameters)}."
-    return bind(total, total.parameters, SumGuess(total), " + ".join(names), docs)
+    return bind(total, a.coordinates, total.parameters, SumGuess(total), " + ".join(names), docs)
 
 
 def _terms(model: ReadyModel) -> tuple[Term, ...]:

@@ -17,7 +17,7 @@ def _step(x: Any, center: Any, width: Any) -> Any:
 
 
 def _step_candidates(x: Array) -> Array:
-    """Return centres (at points, between the outer ones and a little beyond) and widths."""
+    """Return centers (at points, between the outer ones and a little beyond) and widths."""
     span = extent(x)
     inner = x[np.unique(np.linspace(0, len(x) - 1, min(32, len(x))).astype(int))]
     gaps = np.diff(np.unique(x)) if x[-1] > x[0] else np.array([span])

@@ -162,9 +162,15 @@ def biexponential(x: Any, amplitude_1: Any, tau_1: Any, amplitude_2: Any, tau_2:
 BETAS = np.array([0.4, 0.55, 0.75, 1.0, 1.4, 2.0, 3.0])
 
 
-def _stretched(x: Any, tau: Any, beta: Any) -> Any:
+def _positive(x: Any, tau: Any) -> Any:
     # 1e-37, the least normal float32, for 0: its power, logarithm and derivatives are finite
-    return np.exp(-(np.where(x > 0, x * (1 / tau), 1e-37) ** beta))
+    return np.where(x > 0, x * (1 / tau), 1e-37)
+
+
+def _stretched(x: Array, tau: Any, beta: Any) -> Array:
+    # NumPy's power rounds a square of one fit unlike that of many, so not **
+    shape: Array = np.exp(-np.exp(beta * np.log(_positive(x, tau))))
+    return shape
 
 
 def _stretched_plan(x: Array) -> Grid:
@@ -212,4 +218,4 @@ def stretched_exponential(x: Any, amplitude: Any, tau: Any, beta: Any, offset: A
     >>> np.allclose(p0, [3, 2, 0.6, 1], rtol=0.3)
     True
     """
-    return amplitude * _stretched(x, tau, beta) + offset
+    return amplitude * np.exp(-(_positive(x, tau) ** beta)) + offset

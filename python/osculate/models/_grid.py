@@ -54,6 +54,7 @@ class Grid:
         batch nor the BLAS changes which of two equal candidates is taken.
         """
         y = self._binned(data.y)
+        before = (y * y).sum(axis=1)
         if self.level is not None:
             for _ in range(2):  # the second time removes the rounding of a large offset
                 y = y - (y * self.level).sum(axis=1)[:, None] * self.level
@@ -61,7 +62,7 @@ class Grid:
         count = -(-len(y) // TILE)
         tiles, scale = np.zeros((count, TILE, y.shape[1])), np.zeros((count * TILE, 1))
         tiles.reshape(-1, y.shape[1])[: len(y)] = y
-        scale[: len(y), 0] = 1e9 / np.where(total > 0, total, 1.0)
+        scale[: len(y), 0] = np.where(total > 1e-24 * before, 1e9 / total, 0.0)  # below is rounding
         row = np.arange(len(y))
         best, most = np.zeros(len(y), np.intp), np.full(len(y), -1.0)
         first = 0

@@ -8,7 +8,7 @@ rule never sees 1e12 or 1e-12, and it may rely on sorted x and on y without gaps
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -38,6 +38,7 @@ class Data:
     x: Array
     y: Array
     weights: Array | None
+    _centered: list[tuple[Array, Array]] = field(default_factory=list, repr=False)
 
     @property
     def count(self) -> Any:
@@ -49,6 +50,13 @@ class Data:
         y = self.y if self.weights is None else self.y * self.weights
         mean: Array = y.sum(axis=1) / self.count
         return mean
+
+    def centered(self) -> tuple[Array, Array]:
+        """Return the mean of each fit, (B,), and y without it, (B, N), 0 where missing; made once."""
+        if not self._centered:
+            mean = self.mean()
+            self._centered.append((mean, self.masked(self.y - mean[:, None])))
+        return self._centered[0]
 
     def masked(self, values: Array) -> Array:
         """`values`, (B, N), with 0 at the missing points."""

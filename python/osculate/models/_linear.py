@@ -9,6 +9,7 @@ import numpy as np
 
 from ._guess import Array, Data
 
+FLAT = 1e-12  # relative variance below which a shape counts as constant: far above the rounding of its sums
 RIDGE = 1e-13  # relative to the (unit) diagonal: keeps collinear columns solvable, about the rounding of J'J
 
 
@@ -17,19 +18,22 @@ def fit_offset(data: Data, shape: Array) -> tuple[Array, Array, Array]:
 
     `shape` is (N,) or (B, N). Where it is constant the height is 0.
     """
-    shape = np.where(np.isfinite(shape), shape, 0.0)
-    count = data.count
-    if data.weights is None:
-        centre = shape.mean(axis=-1, keepdims=True)
-    else:
-        centre = (shape * data.weights).sum(axis=-1, keepdims=True) / np.reshape(count, (-1, 1))
-    level = data.mean()
-    g, r = data.masked(shape - centre), data.masked(data.y - level[:, None])
-    norm, size = (g * g).sum(axis=-1), np.abs(centre[..., 0])
-    height = np.where(norm > 1e-24 * count * size**2, (g * r).sum(axis=-1) / norm, 0.0)
+    g = np.broadcast_to(shape, data.y.shape)
+    total = g.sum(axis=1)
+    if not np.isfinite(total).all():
+        g = np.where(np.isfinite(g), g, 0.0)
+        total = g.sum(axis=1)
+    if data.weights is not None:
+        g = g * data.weights
+        total = g.sum(axis=1)
+    # r has mean 0, so that g need not be centered; what cancels in the norm is below the threshold
+    level, r = data.centered()
+    center = total / data.count
+    square = np.einsum("bn,bn->b", g, g)
+    norm = square - total * center
+    height = np.where(norm > FLAT * square, np.einsum("bn,bn->b", g, r) / norm, 0.0)
     height = np.where(np.isfinite(height), height, 0.0)
-    sse = (r * r).sum(axis=1) - height**2 * norm
-    return height, level - height * centre[..., 0], sse
+    return height, level - height * center, np.einsum("bn,bn->b", r, r) - height**2 * norm
 
 
 def fit_linear(data: Data, basis: Sequence[Any]) -> tuple[Array, Array]:

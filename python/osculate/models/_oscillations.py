@@ -65,15 +65,17 @@ def _from_spectrum(data: Data, plan: Spectrum) -> tuple[Array, Array]:
     y = data.y - data.mean()[:, None]
     y = y[:, plan.left] + plan.share * (y[:, plan.left + 1] - y[:, plan.left])
     time = np.arange(len(plan.share)) * plan.step
-    length = 2 * len(time)
+    least = 2 * len(time)
+    length = min(odd << max(0, math.ceil(math.log2(least / odd))) for odd in (1, 3, 5))  # fast to transform
     power = np.full(len(y), -np.inf)
     frequency, tau = np.zeros(len(y)), np.zeros(len(y))
     for damping in DAMPINGS:
         decay = damping * time[-1]
         envelope = np.exp(-time / decay)
-        spectrum = np.abs(np.fft.rfft(y * envelope, length, axis=1)[:, 1:]) ** 2 / (envelope @ envelope)
-        at = np.argmax(spectrum, axis=1)
-        largest = spectrum[np.arange(len(y)), at]
+        spectrum = np.fft.rfft(y * envelope, length, axis=1)[:, 1:]
+        squared = spectrum.real**2 + spectrum.imag**2
+        at = np.argmax(squared, axis=1)
+        largest = squared[np.arange(len(y)), at] / (envelope @ envelope)
         better = largest > power
         power = np.where(better, largest, power)
         frequency = np.where(better, (at + 1) / (length * plan.step), frequency)

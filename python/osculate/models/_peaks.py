@@ -73,8 +73,8 @@ def peak(data: Data, plan: Grid | Edges, shape: Callable[..., Any], extra: Array
         height, offset, _ = fit_offset(data, shape(data.x, *columns[:, :, None]))
         return [height, *columns, offset]
     best = Best()
-    for center, width in boxes(data, plan):
-        for ratio in BOX_TO_FWHM:
+    for number, (center, width) in enumerate(boxes(data, plan)):
+        for ratio in BOX_TO_FWHM[number % 2 :]:
             fwhm = ratio * width
             for value in [()] if extra is None else [(number,) for number in extra]:
                 height, offset, sse = fit_offset(data, shape(data.x, center[:, None], fwhm[:, None], *value))

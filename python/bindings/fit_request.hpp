@@ -4,6 +4,7 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 #include <osculate/batch/fit.hpp>
+#include <osculate/batch/fit_points.hpp>
 #include <osculate/batch/program.hpp>
 
 namespace osculate::python {

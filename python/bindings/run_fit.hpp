@@ -37,8 +37,10 @@ bool run_fit(FitRequest& request) {
   const bool factors = request.options["factor_columns"].cast<bool>();
   const py::gil_scoped_release released;
   const batch::FitInput& in = request.input;
+  // Many points are spread over the lanes: what is a number a point is then a number a lane, too.
+  const bool many = in.points >= batch::many_points;
   const batch::Program<S> program =
-      request.own_coordinates
+      request.own_coordinates || many
           ? batch::make_program<S>(request.graph, request.root, request.parameters, in.active, factors)
           : batch::make_program<S>(request.graph, request.root, request.parameters, in.active,
                                    request.coordinates, request.arrays, in.points, factors);
@@ -46,6 +48,7 @@ bool run_fit(FitRequest& request) {
     const auto& arrays = source.op == expr::Op::coordinate ? request.coordinate_arrays : request.array_arrays;
     request.input.inputs.push_back(arrays[static_cast<std::size_t>(source.index)]);
   }
+  if (many) return batch::PointFitter<S>(program.tape, in, options, output).run(request.poll);
   return batch::Fitter<S>(program.tape, program.per_point(), in, options, output).run(request.poll);
 }
 

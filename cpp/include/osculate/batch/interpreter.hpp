@@ -60,11 +60,15 @@ class Interpreter {
   }
 
   /// Evaluates the model at `parameters` (a row each) at all points.
-  void operator()(const S* parameters, Normal<S>& out) {
+  void operator()(const S* parameters, Normal<S>& out) { (*this)(parameters, 0, data_.points, out); }
+
+  /// At the points [first, last) alone.
+  void operator()(const S* parameters, std::ptrdiff_t first, std::ptrdiff_t last, Normal<S>& out) {
     set_parameters(parameters);
     begin();
-    for (std::ptrdiff_t offset = 0; offset < data_.points; offset += tile_)
-      tile(offset, std::min(tile_, data_.points - offset));
+    for (std::ptrdiff_t offset = first; offset < last; offset += tile_)
+      tile(offset, std::min(tile_, last - offset));
+    summed_ = last - first;
     finish(out);
   }
 
@@ -252,7 +256,7 @@ class Interpreter {
       Wide<S>::load(cost_[0]).store(out.cost[0]);
       Wide<S>::load(square_[0]).store(out.square[0]);
     } else {
-      const Wide<S> square = data_.points > 0 ? sum(0) : Wide<S>(0);
+      const Wide<S> square = summed_ > 0 ? sum(0) : Wide<S>(0);
       square.store(out.square[0]);
       (Wide<S>(S(0.5)) * square).store(out.cost[0]);
     }
@@ -270,7 +274,7 @@ class Interpreter {
     if (constant_ < 0) return;
     const Wide<S> f = factor(constant_);
     (f * sum(sums)).store(out.gradient[static_cast<std::size_t>(constant_)]);
-    (f * f * Wide<S>(static_cast<S>(data_.points))).store(place(constant_, constant_));
+    (f * f * Wide<S>(static_cast<S>(summed_))).store(place(constant_, constant_));
   }
 
   const expr::Tape& tape_;
@@ -285,6 +289,7 @@ class Interpreter {
   S* scale_ = nullptr;
   std::ptrdiff_t tile_ = 1;
   int tiles_ = 0;
+  std::ptrdiff_t summed_ = 0;  ///< points of the last evaluation
   bool filled_ = false;
 };
 

@@ -164,6 +164,42 @@ def test_derivatives_far_in_the_tails_are_finite() -> None:
     )
 
 
+SATURATING: list[tuple[str, Callable[..., Any]]] = [
+    ("logistic", lambda x, a, b: a / (1 + np.exp(-b * x))),
+    ("fermi", lambda x, a, b: 1 / (np.exp((x - a) * b) + 1)),
+    ("planck", lambda x, a, b: a * np.abs(x) ** 3 / np.expm1(b * np.abs(x))),
+    ("sech2", lambda x, a, b: a / np.cosh(b * x) ** 2),
+    ("csch", lambda x, a, b: a / np.sinh(b * x)),
+    ("gompertz", lambda x, a, b: a * np.exp(-np.exp(-b * x))),
+    ("stretched", lambda x, a, b: np.exp(-(np.abs(x / a) ** (300 * b)))),
+    (
+        "nested",
+        lambda x, a, b: np.tanh(np.exp(b * x)) + np.arctan(a * np.sinh(x)) - sp.erfc(a * np.exp(b * x)),
+    ),
+    ("hill", lambda x, a, b: 1 / (1 + np.abs(x / a) ** (300 * b))),
+    ("base-2", lambda x, a, b: 1 / (a + 2 ** (b * x))),
+]
+
+
+@pytest.mark.parametrize("f", [f for _, f in SATURATING], ids=[label for label, _ in SATURATING])
+def test_derivative_of_what_saturates_is_finite(f: Callable[..., Any]) -> None:
+    """Where something inside overflows the value is constant, and its derivatives are 0."""
+    x = np.array([-3000.0, -800, -30, -1, 1, 30, 800, 3000])
+    with np.errstate(all="ignore"):
+        expected = differences(f, x, 1.3, 0.9)
+    found = gradient(f, x, 1.3, 0.9)
+    assert np.isfinite(found).all()
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-9)
+
+
+def test_derivatives_where_arctan2_and_hypot_have_none() -> None:
+    x = np.array([0.0, 1.0])
+    for f in (np.arctan2, np.hypot):
+        found = gradient(lambda x, a, b, f=f: f(x - a, x - b), x, 0.0, 0.0)
+        assert np.isfinite(found).all()
+        np.testing.assert_array_equal(found[0], 0)
+
+
 FUNCTIONS: list[tuple[str, Callable[..., Any]]] = [
     ("where", lambda x, a, b: np.where(x > a, x * b, x + a)),
     ("where-number", lambda x, a, b: np.where(x > a, 1, b)),

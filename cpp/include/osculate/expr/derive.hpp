@@ -3,8 +3,10 @@
 // section 3.2): one sweep from the value to the parameters makes all of them, sharing what they have in
 // common. Where a branch is chosen, each branch is differentiated on its own and the derivatives are chosen
 // by the same condition: a branch not taken can be infinite or NaN without harm. At x = 0 the derivatives of
-// |x|^b for b < 1 and of hypot, which are infinite or undefined, count as 0.
+// |x|^b for b < 1, of hypot and of atan2, which are infinite or undefined, count as 0. Where an exponential
+// overflows inside of what saturates, as in 1 / (1 + exp(1000)), the derivative is 0 and not 0 * inf.
 
+#include <limits>
 #include <map>
 #include <numbers>
 
@@ -40,7 +42,11 @@ class Derivatives {
           const Id operand = i == 0 ? node.a : node.b;
           if (!depends(operand)) continue;
           const Id part = backward(id, node, i, adjoint);
-          if (part != none) add_to(adjoints.try_emplace(operand, none).first->second, part);
+          if (part == none) continue;
+          if (saturates(node.op, i) && grows(operand))
+            chain(operand, part, result);
+          else
+            add_to(adjoints.try_emplace(operand, none).first->second, part);
         }
       }
     }
@@ -61,17 +67,47 @@ class Derivatives {
     }
   }
 
+  /// Whether an operation ends at a finite value, with slope 0, where operand i becomes infinite.
+  static bool saturates(Op op, int i) {
+    return (op == Op::div && i == 1) || op == Op::exp || op == Op::exp2 || op == Op::atan || op == Op::tanh ||
+           op == Op::erf || op == Op::erfc;
+  }
+
+  /// slope * derivatives of an operand; 0 where the operand is infinite, as in 1 / (1 + exp(1000)), though
+  /// its derivatives are infinite too.
+  void chain(Id operand, Id slope, std::vector<Id>& result) {
+    const std::vector<Id> of_operand = gradient(operand);
+    const Id zero = g_.constant(0);
+    const Id infinite =
+        g_.apply(Op::equal, g_.apply(Op::abs, operand), g_.constant(std::numeric_limits<double>::infinity()));
+    for (std::size_t k = 0; k < result.size(); ++k)
+      if (of_operand[k] != none)
+        add_to(result[k], g_.apply(Op::select, infinite, zero, g_.mul(slope, of_operand[k])));
+  }
+
   /// Whether a node depends on a parameter.
   bool depends(Id id) {
-    for (Id k = static_cast<Id>(depends_.size()); k <= id; ++k) {
+    return any(depends_, id, [](Op op) { return op == Op::parameter; });
+  }
+  /// Whether a node is made of what overflows for arguments of ordinary size.
+  bool grows(Id id) {
+    return any(grows_, id, [](Op op) {
+      return op == Op::exp || op == Op::exp2 || op == Op::expm1 || op == Op::sinh || op == Op::cosh ||
+             op == Op::pow;
+    });
+  }
+
+  template <class Test>
+  bool any(std::vector<bool>& known, Id id, Test&& test) {
+    for (Id k = static_cast<Id>(known.size()); k <= id; ++k) {
       const Node& n = g_[k];
-      bool any = n.op == Op::parameter;
-      if (arity(n.op) > 0) any = depends_[static_cast<std::size_t>(n.a)];
-      if (arity(n.op) > 1) any = any || depends_[static_cast<std::size_t>(n.b)];
-      if (arity(n.op) > 2) any = any || depends_[static_cast<std::size_t>(n.c)];
-      depends_.push_back(any);
+      bool found = test(n.op);
+      if (arity(n.op) > 0) found = found || known[static_cast<std::size_t>(n.a)];
+      if (arity(n.op) > 1) found = found || known[static_cast<std::size_t>(n.b)];
+      if (arity(n.op) > 2) found = found || known[static_cast<std::size_t>(n.c)];
+      known.push_back(found);
     }
-    return depends_[static_cast<std::size_t>(id)];
+    return known[static_cast<std::size_t>(id)];
   }
 
   Id one() { return g_.constant(1); }
@@ -150,7 +186,7 @@ class Derivatives {
         return power(v, a, b, i, adjoint);
       case Op::atan2: {
         const Id length = g_.add(square(a), square(b));
-        return i == 0 ? g_.div(times(b), length) : g_.neg(g_.div(times(a), length));
+        return zero_where_zero(length, i == 0 ? g_.div(times(b), length) : g_.neg(g_.div(times(a), length)));
       }
       case Op::hypot:
         return zero_where_zero(v, g_.div(times(i == 0 ? a : b), v));
@@ -169,7 +205,7 @@ class Derivatives {
   Graph& g_;
   int parameters_;
   std::map<Id, std::vector<Id>> known_;
-  std::vector<bool> depends_;
+  std::vector<bool> depends_, grows_;
 };
 
 }  // namespace osculate::expr

@@ -168,6 +168,12 @@ def test_sum_is_associative() -> None:
     assert left == right
 
 
+def test_sum_refuses_other_coordinates() -> None:
+    message = r"coordinates must be equal, got \(.x.,\) and \(.x., .y.\)"
+    with pytest.raises(ValueError, match=message):
+        models.gaussian + models.gaussian2d
+
+
 def test_sum_refuses_what_is_no_model() -> None:
     with pytest.raises(TypeError):
         models.gaussian + 1  # type: ignore[operator]

@@ -1,8 +1,8 @@
 """Where a peak is and how wide: the box that explains most, over all positions and a ladder of widths.
 
-A box of n_in of n points over a constant explains S^2 n / (n_in (n - n_in)), S being the sum of the centered y
-inside: differences of one cumulative sum, so a width costs a few operations per position whatever N is. Boxes
-of more than 16 points move by an eighth of their width.
+A box of n_in of n points over a constant explains S^2 n / (n_in (n - n_in)), S being the sum of the centered
+y inside: differences of one cumulative sum, so a width costs a few operations per position whatever N is.
+Boxes of more than 16 points move by an eighth of their width.
 """
 
 from __future__ import annotations

@@ -25,6 +25,7 @@ bool run_fit(FitRequest& request) {
                                      .loss = static_cast<batch::BatchLoss>(count("loss")),
                                      .loss_scale = number("loss_scale"),
                                      .absolute_sigma = request.options["absolute_sigma"].cast<bool>(),
+                                     .sandwich = request.options["sandwich"].cast<bool>(),
                                      .threads = static_cast<int>(count("threads"))};
   const batch::FitOutput<S> output{.parameters = output_pointer<S>(request.output, "parameters"),
                                    .stderr_ = output_pointer<S>(request.output, "stderr"),

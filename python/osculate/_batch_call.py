@@ -77,6 +77,8 @@ class Call:
                 self._engine(part, start, self._bounds(key), result, key, done)
                 done += part.fits
             result = self._rescue(result)
+            if not self.options.covariance:
+                result = result._with(_packed=None)
         except KeyboardInterrupt:
             if self.options.on_interrupt == "return":
                 return result
@@ -102,9 +104,14 @@ class Call:
             path="tape" if self.trace is not None else "per_fit",
             why_not=self.why_not,
             active=self.active,
-            _packed=np.empty((*shape, triangle), dtype) if self.options.covariance else None,
+            _packed=np.empty((*shape, triangle), dtype) if self.options.covariance or self._sandwich else None,
             _call=self,
         )
+
+    @property
+    def _sandwich(self) -> bool:
+        """Whether covariances come from the scatter of the points' gradients (batch/sandwich.hpp)."""
+        return self.options.covariance != "model" and self.options.loss not in ("linear", "poisson")
 
     def _chunks(self) -> Iterator[Any]:
         """Keys of slices along the first axis; one for all where starts need no work."""
@@ -176,6 +183,7 @@ class Call:
             "loss": LOSSES[o.loss],
             "loss_scale": o.f_scale,
             "absolute_sigma": o.absolute_sigma or o.loss == "poisson",
+            "sandwich": self._sandwich,
             "threads": o.threads,
             "single": o.dtype is np.float32,
             "factor_columns": o.dtype is not np.float32 or _moderate(data.x),

@@ -101,6 +101,39 @@ class Exchange {
     if (covariance_.full()) flush();
   }
 
+  /// Parameters of a fit that has ended, as `load_parameters` gave its start.
+  void load_result(std::ptrdiff_t fit, int lane, Rows<S>& all) const {
+    for (int k = 0; k < p_; ++k) all[size(k)][lane] = out_.parameters[fit * p_ + k];
+  }
+
+  /// Turns the inverse H^-1 of the curvature, which the output has as covariance, into the sandwich
+  /// H^-1 M H^-1 times points / (points - free parameters), with M the sum of the squares of the points'
+  /// gradients.
+  void write_sandwich(const Slot& slot, int lane, const Rows<S>& matrix) {
+    S* packed_inverse = out_.covariance + slot.fit * packed(n_, 0);
+    std::vector<int> free;
+    for (int k = 0; k < n_; ++k)
+      if (packed_inverse[packed(k, k)] == packed_inverse[packed(k, k)]) free.push_back(k);  // not NaN
+    const auto m = static_cast<Eigen::Index>(free.size());
+    Matrix<double> inverse(m, m), middle(m, m);
+    for (Eigen::Index i = 0; i < m; ++i)
+      for (Eigen::Index j = 0; j <= i; ++j) {
+        const int k = packed(free[size(i)], free[size(j)]);
+        inverse(i, j) = inverse(j, i) = double(packed_inverse[k]);
+        middle(i, j) = middle(j, i) = double(matrix[size(k)][lane]);
+      }
+    const double freedom = double(slot.points - m);
+    const double factor =
+        freedom > 0 ? double(slot.points) / freedom : std::numeric_limits<double>::quiet_NaN();
+    const Matrix<double> covariance = factor * (inverse * middle * inverse);
+    for (Eigen::Index i = 0; i < m; ++i) {
+      for (Eigen::Index j = 0; j <= i; ++j)
+        packed_inverse[packed(free[size(i)], free[size(j)])] = static_cast<S>(covariance(i, j));
+      out_.stderr_[slot.fit * p_ + in_.active[size(free[size(i)])]] =
+          static_cast<S>(std::sqrt(covariance(i, i)));
+    }
+  }
+
   /// Writes the errors and covariances that are waiting.
   void flush() {
     if (covariance_.empty()) return;

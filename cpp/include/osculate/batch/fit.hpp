@@ -8,7 +8,7 @@
 #include <mutex>
 
 #include "../parallel.hpp"
-#include "exchange.hpp"
+#include "sandwich.hpp"
 
 namespace osculate::batch {
 
@@ -26,12 +26,9 @@ class Fitter {
 
   /// Fits all; false when `poll` ended it.
   bool run(const Poll& poll) {
-    if (in_.sigma || in_.mask) return round(nullptr, true, nullptr, poll);
-    std::vector<std::ptrdiff_t> incomplete;
-    if (!round(nullptr, false, &incomplete, poll)) return false;
-    if (incomplete.empty()) return true;
-    std::sort(incomplete.begin(), incomplete.end());
-    return round(&incomplete, true, nullptr, poll);
+    if (!fit_all(poll)) return false;
+    if (options_.sandwich) Sandwich<S>(tape_, per_point_, in_, options_, out_).run();
+    return true;
   }
 
  private:
@@ -45,6 +42,15 @@ class Fitter {
   };
 
   class Worker;
+
+  bool fit_all(const Poll& poll) {
+    if (in_.sigma || in_.mask) return round(nullptr, true, nullptr, poll);
+    std::vector<std::ptrdiff_t> incomplete;
+    if (!round(nullptr, false, &incomplete, poll)) return false;
+    if (incomplete.empty()) return true;
+    std::sort(incomplete.begin(), incomplete.end());
+    return round(&incomplete, true, nullptr, poll);
+  }
 
   bool round(const std::vector<std::ptrdiff_t>* list, bool weighted, std::vector<std::ptrdiff_t>* incomplete,
              const Poll& poll) {
@@ -87,7 +93,8 @@ class Fitter<S>::Worker {
         weight_(weighted ? size(in_.points) : 0),
         parameters_(size(fitter.tape_.parameters)),
         group_(n_, lane_options(fitter.options_, n_), static_cast<bool>(in_.lower)),
-        exchange_(in_, fitter.out_, fitter.tape_.parameters, fitter.options_.absolute_sigma),
+        exchange_(in_, fitter.out_, fitter.tape_.parameters,
+                  fitter.options_.absolute_sigma || fitter.options_.sandwich),
         interpreter_(fitter.tape_, prepare()) {}
 
   void run(const Poll* poll) {

@@ -28,15 +28,18 @@ class PointFitter {
         weight_(size(rows_)),
         parameters_(size(tape.parameters)),
         group_(n_, lane_options(options, n_), static_cast<bool>(input.lower)),
-        exchange_(input, output, tape.parameters, options.absolute_sigma) {
+        exchange_(input, output, tape.parameters, options.absolute_sigma || options.sandwich) {
     for (std::size_t k = 0; k < in_.inputs.size(); ++k) inputs_.emplace_back(size(rows_));
     Data<S> plain{.points = rows_, .y = y_.data(), .loss = options.loss, .loss_scale = options.loss_scale};
     for (const Rows<S>& rows : inputs_) plain.inputs.push_back(rows.data());
     plain_ = plain, weighted_ = plain;
     weighted_.weight = weight_.data();
+    score_ = weighted_;
+    score_.score = true;
     for (int t = 0; t < options.threads; ++t) {
       plain_run_.push_back(std::make_unique<Interpreter<S>>(tape, plain_));
       weighted_run_.push_back(std::make_unique<Interpreter<S>>(tape, weighted_));
+      if (options.sandwich) score_run_.push_back(std::make_unique<Interpreter<S>>(tape, score_));
     }
   }
 
@@ -57,15 +60,19 @@ class PointFitter {
           last = Clock::now();
         }
         group_.propose();
-        evaluate();
+        evaluate(has_weights_ ? weighted_run_ : plain_run_, weighted_run_, group_.trial);
       } while (!group_.judge());
       exchange_.write(slot_, 0, group_, parameters_);
       exchange_.flush();
+      if (!options_.sandwich) continue;
+      evaluate(score_run_, score_run_, group_.x);
+      exchange_.write_sandwich(slot_, 0, group_.at_trial.matrix);
     }
     return true;
   }
 
  private:
+  using Runs = std::vector<std::unique_ptr<Interpreter<S>>>;  ///< one a thread
   static constexpr std::ptrdiff_t block_rows = 512;  ///< of a task: enough to be worth a thread's attention
   static std::size_t size(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
 
@@ -93,9 +100,9 @@ class PointFitter {
 
   /// Normal equations at the trial point: sums over lanes and blocks in double, in a fixed order. The row
   /// that the data end in is a part of its own, with weights.
-  void evaluate() {
+  void evaluate(const Runs& runs, const Runs& tail_runs, const Rows<S>& at) {
     for (int k = 0; k < n_; ++k)
-      std::fill_n(parameters_[size(in_.active[size(k)])], lanes<S>, group_.trial[size(k)][0]);
+      std::fill_n(parameters_[size(in_.active[size(k)])], lanes<S>, at[size(k)][0]);
     const std::ptrdiff_t whole = in_.points / lanes<S>, blocks = (whole + block_rows - 1) / block_rows;
     const std::ptrdiff_t parts = blocks + (whole < rows_);
     const std::size_t triangle = size(packed(n_, 0)), numbers = 2 + size(n_) + triangle;
@@ -106,7 +113,7 @@ class PointFitter {
       for (std::ptrdiff_t part; (part = next.fetch_add(1)) < parts;) {
         const std::ptrdiff_t first = part * block_rows, last = std::min(first + block_rows, whole);
         const bool tail = part == blocks;
-        Interpreter<S>& run = *(tail || has_weights_ ? weighted_run_ : plain_run_)[size(thread)];
+        Interpreter<S>& run = *(tail ? tail_runs : runs)[size(thread)];
         tail ? run(parameters_.data(), whole, rows_, normal) : run(parameters_.data(), first, last, normal);
         double* to = sums_.data() + size(part) * numbers;
         add(normal.cost, 1, to);
@@ -138,8 +145,8 @@ class PointFitter {
   std::vector<Rows<S>> inputs_;
   LaneGroup<S> group_;
   Exchange<S> exchange_;
-  Data<S> plain_, weighted_;
-  std::vector<std::unique_ptr<Interpreter<S>>> plain_run_, weighted_run_;  ///< one a thread
+  Data<S> plain_, weighted_, score_;
+  Runs plain_run_, weighted_run_, score_run_;
   std::vector<double> sums_;
   Slot slot_;
   bool has_weights_ = false;

@@ -20,6 +20,7 @@ struct Data {
   bool shared_weight = false;         ///< a weight a point instead of a point and lane
   BatchLoss loss = BatchLoss::linear;
   S loss_scale = 1;
+  bool score = false;  ///< rows of the Jacobian times the loss's derivative, see correct()
 
   /// Whether the Jacobian's rows are multiplied by something.
   bool scaled() const { return weight || loss != BatchLoss::linear; }
@@ -184,7 +185,7 @@ class Interpreter {
       const S* weight =
           !data_.weight ? nullptr : data_.weight + offset * (data_.shared_weight ? 1 : lanes<S>);
       correct(data_.loss, data_.loss_scale, n, y, weight, data_.shared_weight, residual, scale_, cost_[0],
-              square_[0]);
+              square_[0], data_.score);
     } else {
       for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
         (Pack<S>::load_aligned(residual + i) - Pack<S>::load_aligned(y + i)).store_aligned(residual + i);

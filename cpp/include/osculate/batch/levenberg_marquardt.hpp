@@ -216,7 +216,7 @@ class LaneGroup {
     const Wide<S> zero(0), half(S(0.5)), tenth(S(0.1)), before = get(radius_, 0);
     Wide<S> radius = choose(set(moved_), before, smaller(length, before)), damping = get(damping_, 0);
     const WideMask<S> poor = going & !(ratio > Wide<S>(S(0.25)));
-    const WideMask<S> good = !poor & ((damping == zero) | (ratio >= Wide<S>(S(0.75))));
+    const WideMask<S> good = (!poor) & ((damping == zero) | (ratio >= Wide<S>(S(0.75))));
     radius = choose(good, Wide<S>(2) * length, radius);
     damping = choose(good, half * damping, damping);
     if (poor.any()) {

@@ -18,6 +18,7 @@ struct FitOptions {
   BatchLoss loss = BatchLoss::linear;
   S loss_scale = 1;
   bool absolute_sigma = false;
+  bool sandwich = false;  ///< covariances of robust fits by sandwich.hpp; needs output.covariance
   int threads = 1;
 };
 

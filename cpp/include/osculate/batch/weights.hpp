@@ -49,7 +49,7 @@ void robust(BatchLoss loss, const Pack<S>& z, Pack<S>& rho, Pack<S>& rho1, Pack<
 /// nullptr: 1. Where a weight is 0 the point does not count, whatever data and model are there.
 template <class S>
 void correct(BatchLoss loss, S loss_scale, std::ptrdiff_t n, const S* y, const S* weight, bool shared,
-             S* residual, S* scale, S* cost, S* square) {
+             S* residual, S* scale, S* cost, S* square, bool score = false) {
   const Pack<S> zero(S(0)), one(S(1)), c(loss_scale), inverse_c(S(1) / loss_scale);
   const Pack<S> floor(std::sqrt(std::numeric_limits<S>::epsilon())), half(S(0.5));
   for (int g = 0; g < packs<S>; ++g) {
@@ -84,8 +84,8 @@ void correct(BatchLoss loss, S loss_scale, std::ptrdiff_t n, const S* y, const S
           const Pack<S> row = batch::sqrt(xsimd::select(curved > least, curved, least));
           term = half * c * c * rho;
           squares += xsimd::select(counts, rho1 * r * r, zero);
+          s = w * (score ? rho1 * r : row);
           r = xsimd::select(row > zero, r * rho1 / row, zero);
-          s = w * row;
         }
       }
       total += xsimd::select(counts, term, zero);

@@ -4,7 +4,7 @@
 """
 
 from . import _isa as _isa  # loads the compiled core that fits this CPU
-from ._batch_result import FLAGS, FitResult, Interrupted
+from ._batch_result import FitResult, Flag, Interrupted
 from ._curve_fit import curve_fit
 from ._fit import fit
 from ._least_squares import least_squares
@@ -12,8 +12,8 @@ from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
 __all__ = [
-    "FLAGS",
     "FitResult",
+    "Flag",
     "Interrupted",
     "LeastSquaresResult",
     "Model",

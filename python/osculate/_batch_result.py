@@ -4,24 +4,45 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from enum import IntFlag
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from . import _core
 from ._result import FloatArray, Status
 
 if TYPE_CHECKING:
     from ._batch_call import Call
 
-FLAGS: dict[str, int] = _core.flags
+class Flag(IntFlag):
+    """What is to be known of a fit beside its `Status`; several may hold.
+
+    Examples
+    --------
+    >>> flags = Flag.at_bound | Flag.no_freedom
+    >>> bool(flags & Flag.at_bound), bool(flags & Flag.rank_deficient)
+    (True, False)
+    """
+
+    at_bound = 1
+    """A parameter ended on a bound."""
+    rank_deficient = 2
+    """The data do not determine some parameter."""
+    nonfinite_model = 4
+    """Model or data were NaN or infinite."""
+    points_excluded = 8
+    """Points with a sigma that is not positive were left out."""
+    no_freedom = 16
+    """There are no more points than free parameters: the scatter is unknown."""
+
+
 FLAG_SENTENCES = {
-    "at_bound": "a parameter ended on a bound",
-    "rank_deficient": "the data do not determine some parameter",
-    "nonfinite_model": "model or data were NaN or infinite",
-    "points_excluded": "points with a sigma that is not positive were left out",
-    "no_freedom": "no more points than free parameters: the scatter is unknown",
+    Flag.at_bound: "a parameter ended on a bound",
+    Flag.rank_deficient: "the data do not determine some parameter",
+    Flag.nonfinite_model: "model or data were NaN or infinite",
+    Flag.points_excluded: "points with a sigma that is not positive were left out",
+    Flag.no_freedom: "no more points than free parameters: the scatter is unknown",
 }
 
 
@@ -44,7 +65,7 @@ class FitResult:
     status: NDArray[np.int8]
     """A `Status` for each fit: positive converged, negative not, -100 not run."""
     flags: NDArray[np.uint8]
-    """Bits of `osculate.FLAGS` for each fit: at_bound, rank_deficient, nonfinite_model, ..."""
+    """Bits of `osculate.Flag` for each fit: at_bound, rank_deficient, nonfinite_model, ..."""
     iterations: NDArray[np.int32]
     """Accepted steps."""
     n_points: NDArray[np.int32]
@@ -116,10 +137,10 @@ class FitResult:
         for value, count in zip(*np.unique(self.status, return_counts=True), strict=True):
             status = Status(int(value))
             lines.append(f"{count:>10}  {100 * count / total:6.2f}%  {status.name}: {status.sentence}")
-        for name, bit in FLAGS.items():
-            count = int(np.count_nonzero(self.flags & bit))
+        for flag, sentence in FLAG_SENTENCES.items():
+            count = int(np.count_nonzero(self.flags & flag))
             if count:
-                lines.append(f"{count:>10}  {100 * count / total:6.2f}%  {name}: {FLAG_SENTENCES[name]}")
+                lines.append(f"{count:>10}  {100 * count / total:6.2f}%  {flag.name}: {sentence}")
         good = self.success
         if good.any():
             width = max(8, *map(len, self.names))

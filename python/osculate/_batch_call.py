@@ -1,4 +1,4 @@
-"""One call of `fit` with its arguments read: runs the engine chunk by chunk, and again for fits that failed."""
+"""One call of `fit` with its arguments read: runs the engine chunk by chunk, and again for failed fits."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from ._trace import Trace
 
 CHUNK = 65536  # fits whose starts are guessed at a time
 LOSSES = {"linear": 0, "soft_l1": 1, "huber": 2, "cauchy": 3, "arctan": 4, "poisson": 5}
-# In float32 the products of a column pulled out of its factor must not under- or overflow: x to the sixth power, say.
+# In float32 the products of a column pulled out of its factor must not under- or overflow: x^6, say.
 FLOAT32_FACTOR_RANGE = (1e-6, 1e6)
 
 
@@ -90,6 +90,7 @@ class Call:
     def _empty(self) -> FitResult:
         shape, p, dtype = self.data.shape, len(self.names), self.options.dtype
         triangle = len(self.active) * (len(self.active) + 1) // 2
+        wanted = bool(self.options.covariance) or self._sandwich
         return FitResult(
             names=self.names,
             params=np.full((*shape, p), np.nan, dtype=dtype)
@@ -104,7 +105,7 @@ class Call:
             path="tape" if self.trace is not None else "per_fit",
             why_not=self.why_not,
             active=self.active,
-            _packed=np.empty((*shape, triangle), dtype) if self.options.covariance or self._sandwich else None,
+            _packed=np.empty((*shape, triangle), dtype) if wanted else None,
             _call=self,
         )
 
@@ -152,7 +153,7 @@ class Call:
         def view(array: NDArray[Any] | None) -> NDArray[Any] | None:
             if array is None:
                 return None
-            part = array[key]
+            part: NDArray[Any] = array[key]
             if not part.flags.c_contiguous:
                 raise RuntimeError("chunks of results are contiguous")
             return part
@@ -204,7 +205,7 @@ class Call:
             raise StopIteration
 
     def linear_start(self, data: Data, start: FloatArray, linear: tuple[int, ...]) -> FloatArray:
-        """`start` with the parameters that enter linearly at their least-squares values, one linear solve a fit."""
+        """`start` with the parameters that enter linearly at their least-squares values."""
         options = replace(
             self.options, initial_radius=math.inf, max_iterations=1, covariance=False, loss="linear"
         )
@@ -245,7 +246,7 @@ class Call:
         return self._fit_some(result, where, tries)
 
     def _fit_some(self, result: FitResult, where: Any, tries: Any) -> FitResult:
-        """Fits some again from each of `tries`, and keeps what is better: converged before not, then the lower cost."""
+        """Fits some again from each of `tries`; keeps what is better: converged, then the lower cost."""
         merged = result._with(
             **{
                 name: getattr(result, name).copy()

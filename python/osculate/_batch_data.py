@@ -134,7 +134,8 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
     n, batch = y.shape[-1], y.shape[:-1]
     if given.ndim == 0 or given.shape[-1] != n:
         raise ValueError(
-            f"{WHO}: x must have shape ({n},) or (D, {n}) as y has {n} points, or a row for each fit, got {given.shape}"
+            f"{WHO}: x must have shape ({n},) or (D, {n}) as y has {n} points, or a row for each fit, "
+            f"got {given.shape}"
         )
 
     def float_rows(rows: Any) -> tuple[NDArray[Any], ...]:
@@ -151,8 +152,8 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
         return tuple(given), True, True
     expected = "any number of" if wanted is None else str(wanted)
     raise ValueError(
-        f"{WHO}: x must have shape ({n},), (D, {n}), {y.shape} (a row for each fit) or (D, *{y.shape}) for {expected} "
-        f"coordinates, got {given.shape}"
+        f"{WHO}: x must have shape ({n},), (D, {n}), {y.shape} (a row for each fit) or (D, *{y.shape}) "
+        f"for {expected} coordinates, got {given.shape}"
     )
 
 
@@ -176,7 +177,8 @@ def read_parameters(value: Any, name: str, names: tuple[str, ...], shape: tuple[
         fits = False
     if not fits:
         raise ValueError(
-            f"{WHO}: {name} must have shape ({p},), for the parameters {', '.join(names)}, or {(*shape, p)}, got {array.shape}"
+            f"{WHO}: {name} must have shape ({p},), for the parameters {', '.join(names)}, "
+            f"or {(*shape, p)}, got {array.shape}"
         )
     return array
 
@@ -185,7 +187,6 @@ def read_bounds(
     bounds: Any, names: tuple[str, ...], shape: tuple[int, ...]
 ) -> tuple[FloatArray, FloatArray] | None:
     """Lower and upper bounds, each (P,) or (..., P); a dict gives those of some parameters."""
-    p = len(names)
     if bounds is None:
         return None
     if isinstance(bounds, dict):

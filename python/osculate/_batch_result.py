@@ -15,6 +15,7 @@ from ._result import FloatArray, Status
 if TYPE_CHECKING:
     from ._batch_call import Call
 
+
 class Flag(IntFlag):
     """What is to be known of a fit beside its `Status`; several may hold.
 
@@ -58,8 +59,8 @@ class FitResult:
     params: FloatArray
     """Parameters, shape (..., P)."""
     stderr: FloatArray
-    """Standard errors, shape (..., P): NaN where a parameter is fixed, at a bound it is pushed against, or not
-    determined by the data."""
+    """Standard errors, shape (..., P): NaN where a parameter is fixed, at a bound it is pushed against, or
+    not determined by the data."""
     cost: FloatArray
     """Half the sum of the losses; without a loss half of chi-square. Shape (...)."""
     status: NDArray[np.int8]

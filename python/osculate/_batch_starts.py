@@ -78,8 +78,8 @@ def read_starts(
     if p0 is None:
         if model.guess is None:
             raise ValueError(
-                f"{WHO}: p0 is needed: numbers for {', '.join(names)}, or a dict with those that do not enter linearly "
-                "(the models of osculate.models guess their own)"
+                f"{WHO}: p0 is needed: numbers for {', '.join(names)}, or a dict with those that do not "
+                "enter linearly (the models of osculate.models guess their own)"
             )
         return Starts(None, (), model)
     if not isinstance(p0, dict):
@@ -95,8 +95,8 @@ def read_starts(
         stuck = [name for name in missing if name not in known]
         if stuck:
             raise ValueError(
-                f"{WHO}: p0 lacks {', '.join(stuck)}, which do not enter linearly (or the model could not be traced): "
-                "give a start for each"
+                f"{WHO}: p0 lacks {', '.join(stuck)}, which do not enter linearly (or the model could not be "
+                "traced): give a start for each"
             )
     try:
         columns = [np.asarray(p0.get(name, np.nan), dtype=np.float64) for name in names]
@@ -116,9 +116,8 @@ def _check_starts(
     given = [k for k in range(len(names)) if not allow_nan or k not in allow_nan]
     wrong = np.argwhere(~np.isfinite(values[..., given]))
     if len(wrong):
-        raise ValueError(
-            f"{WHO}: p0 must be finite, got {values[..., given][tuple(wrong[0])]} for {names[given[wrong[0][-1]]]}"
-        )
+        value, name = values[..., given][tuple(wrong[0])], names[given[wrong[0][-1]]]
+        raise ValueError(f"{WHO}: p0 must be finite, got {value} for {name}")
     if bounds is None:
         return
     lower, upper = bounds

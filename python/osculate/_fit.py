@@ -32,9 +32,9 @@ def fit(
     loss: str = "linear",
     f_scale: float = 1.0,
     max_iterations: int | None = None,
-    ftol: float | None | Literal["default"] = "default",
-    xtol: float | None | Literal["default"] = "default",
-    gtol: float | None | Literal["default"] = "default",
+    ftol: float | Literal["default"] | None = "default",
+    xtol: float | Literal["default"] | None = "default",
+    gtol: float | Literal["default"] | None = "default",
     covariance: bool | Literal["model"] = True,
     dtype: Any = None,
     threads: int | None = None,
@@ -117,4 +117,4 @@ def _precision(dtype: Any, given: np.dtype[Any]) -> bool:
         raise TypeError(f"{WHO}: dtype must be float32 or float64, got {arg.shown(dtype)}") from error
     if wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
         raise ValueError(f"{WHO}: dtype must be float32 or float64, got {wanted}")
-    return wanted == np.float32
+    return bool(wanted == np.float32)

@@ -42,24 +42,34 @@ void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gra
   }
 }
 
-/// gram rows of columns [row, row + R) with columns [column, column + C) before them.
-template <class S, int R, int C>
-void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_t n, S* gram) {
+/// gram rows of columns [row, row + R) with columns [column, column + C) before them and, with `diagonal`,
+/// among themselves, with the sums of those columns where `sums` is given.
+template <class S, int R, int C, bool diagonal, bool with_sums>
+void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_t n, S* gram, S* sums) {
   for (int g = 0; g < packs<S>; ++g) {
-    Pack<S> acc[R * C];
+    Pack<S> acc[R * C], own[diagonal ? R * (R + 1) / 2 : 1], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
+    for (Pack<S>& a : own) a = Pack<S>(S(0));
+    for (Pack<S>& a : sum) a = Pack<S>(S(0));
     for (std::ptrdiff_t i = 0; i < n; ++i) {
-      Pack<S> other[C];
+      Pack<S> other[C], value[R];
       for (int v = 0; v < C; ++v)
         other[v] = Pack<S>::load_aligned(columns[column + v] + i * lanes<S> + g * width<S>);
       for (int u = 0; u < R; ++u) {
-        const Pack<S> value = Pack<S>::load_aligned(columns[row + u] + i * lanes<S> + g * width<S>);
-        for (int v = 0; v < C; ++v) acc[u * C + v] = xsimd::fma(value, other[v], acc[u * C + v]);
+        value[u] = Pack<S>::load_aligned(columns[row + u] + i * lanes<S> + g * width<S>);
+        for (int v = 0; v < C; ++v) acc[u * C + v] = xsimd::fma(value[u], other[v], acc[u * C + v]);
+        if constexpr (diagonal)
+          for (int v = 0; v <= u; ++v) own[packed(u, v)] = xsimd::fma(value[u], value[v], own[packed(u, v)]);
+        if constexpr (with_sums) sum[u] += value[u];
       }
     }
-    for (int u = 0; u < R; ++u)
-      for (int v = 0; v < C; ++v)
-        acc[u * C + v].store_aligned(gram + packed(row + u, column + v) * lanes<S> + g * width<S>);
+    const auto place = [&](int u, int v) { return gram + packed(u, v) * lanes<S> + g * width<S>; };
+    for (int u = 0; u < R; ++u) {
+      for (int v = 0; v < C; ++v) acc[u * C + v].store_aligned(place(row + u, column + v));
+      if constexpr (diagonal)
+        for (int v = 0; v <= u; ++v) own[packed(u, v)].store_aligned(place(row + u, row + v));
+      if constexpr (with_sums) sum[u].store_aligned(sums + (row + u) * lanes<S> + g * width<S>);
+    }
   }
 }
 
@@ -77,16 +87,25 @@ void with_constant(int n, F&& f) {
 /// Sums over n points: gram[packed(u, v)] of columns u and v, and where `sums` is given, of each column.
 template <class S>
 void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums) {
-  const int block = count <= detail::whole_block ? count : detail::square_block;
+  constexpr int square = detail::square_block;
+  const int block = count <= detail::whole_block ? count : square;
   for (int row = 0; row < count; row += block) {
     const int rows = std::min(block, count - row);
+    const bool together = row > 0 && rows <= 2;  // few enough sums to go along with a square block
     detail::with_constant<detail::whole_block>(rows, [&](auto r) {
-      sums ? detail::diagonal_block<S, r, true>(columns, row, n, gram, sums)
-           : detail::diagonal_block<S, r, false>(columns, row, n, gram, nullptr);
+      if (!together && sums) detail::diagonal_block<S, r, true>(columns, row, n, gram, sums);
+      if (!together && !sums) detail::diagonal_block<S, r, false>(columns, row, n, gram, nullptr);
     });
     for (int column = 0; column < row; column += block)
-      detail::with_constant<detail::square_block>(rows, [&](auto r) {
-        detail::square_block_of<S, r, detail::square_block>(columns, row, column, n, gram);
+      detail::with_constant<square>(rows, [&](auto r) {
+        if constexpr (r <= 2) {
+          if (together && column == 0) {
+            sums ? detail::square_block_of<S, r, square, true, true>(columns, row, column, n, gram, sums)
+                 : detail::square_block_of<S, r, square, true, false>(columns, row, column, n, gram, nullptr);
+            return;
+          }
+        }
+        detail::square_block_of<S, r, square, false, false>(columns, row, column, n, gram, nullptr);
       });
   }
 }

@@ -25,8 +25,10 @@ class Covariance {
       : n_(n),
         matrix_(static_cast<std::size_t>(packed(n, 0)) + 1),
         inverse_(matrix_size()),
+        result_(matrix_size()),
         work_(matrix_size()),
         scale_(static_cast<std::size_t>(n) + 1),
+        errors_(static_cast<std::size_t>(n) + 1),
         fixed_(static_cast<std::size_t>(n) + 1),
         factor_(n) {}
 
@@ -54,50 +56,9 @@ class Covariance {
   /// lane's numbers `lanes` apart.
   template <class Write>
   void flush(Write&& write) {
-    const Wide<S> zero(0), one(1), nan(std::numeric_limits<S>::quiet_NaN());
-    Wide<S> free(0);
-    for (int k = 0; k < n_; ++k) {
-      const Wide<S> diagonal = Wide<S>::load(matrix_[at(k, k)]);
-      const WideMask<S> fixed = (Wide<S>::load(fixed_[row(k)]) != zero) | !(diagonal > zero);
-      choose(fixed, one, zero).store(fixed_[row(k)]);
-      choose(fixed, zero, one / sqrt(diagonal)).store(scale_[row(k)]);
-      free += choose(fixed, zero, one);
-    }
-    free.store(rank_[0]);
-    for (int u = 0; u < n_; ++u) {
-      const Wide<S> su = Wide<S>::load(scale_[row(u)]);
-      for (int v = 0; v < u; ++v)  // 0 * inf of a fixed variable must not reach the others
-        choose((su == zero) | (Wide<S>::load(scale_[row(v)]) == zero), zero,
-               Wide<S>::load(matrix_[at(u, v)]) * su * Wide<S>::load(scale_[row(v)]))
-            .store(matrix_[at(u, v)]);
-      one.store(matrix_[at(u, u)]);
-    }
-    choose(factor_.factorize(matrix_, zero), one, zero).store(good_[0]);
-    factor_.inverse(inverse_, work_);
-    unsigned flags[lanes<S>] = {};
-    for (int lane = 0; lane < count_; ++lane) {
-      const S before = rank_[0][lane];
-      if (good_[0][lane] == 0) rank_[0][lane] = static_cast<S>(deficient(lane));
-      if (rank_[0][lane] < before) flags[lane] |= flag_rank_deficient;
-      freedom_[0][lane] = static_cast<S>(entries_[lane].points) - rank_[0][lane];
-      if (!(freedom_[0][lane] > 0)) flags[lane] |= flag_no_freedom;
-      twice_cost_[0][lane] = entries_[lane].twice_cost;
-    }
-    const Wide<S> freedom = Wide<S>::load(freedom_[0]);
-    const Wide<S> variance =
-        absolute ? one : choose(freedom > zero, Wide<S>::load(twice_cost_[0]) / freedom, nan);
-    for (int u = 0; u < n_; ++u) {
-      const Wide<S> su = variance * Wide<S>::load(scale_[row(u)]);
-      for (int v = 0; v <= u; ++v) {
-        const WideMask<S> unknown =
-            (Wide<S>::load(fixed_[row(u)]) != zero) | (Wide<S>::load(fixed_[row(v)]) != zero);
-        const Wide<S> c = Wide<S>::load(inverse_[at(u, v)]) * (su * Wide<S>::load(scale_[row(v)]));
-        choose(unknown, nan, c).store(inverse_[at(u, v)]);
-      }
-      sqrt(Wide<S>::load(inverse_[at(u, u)])).store(work_[row(u)]);
-    }
+    for (int offset = 0; offset < count_; offset += part<S>) invert(offset);
     for (int lane = 0; lane < count_; ++lane)
-      write(entries_[lane].fit, inverse_.data() + lane, work_.data() + lane, flags[lane]);
+      write(entries_[lane].fit, result_.data() + lane, errors_.data() + lane, flags_[lane]);
     count_ = 0;
   }
 
@@ -106,7 +67,56 @@ class Covariance {
   static std::size_t row(int k) { return static_cast<std::size_t>(k); }
   static std::size_t at(int u, int v) { return static_cast<std::size_t>(packed(u, v)); }
 
-  /// Pseudo-inverse of a lane's matrix into inverse_, with what is not determined marked as fixed; the rank.
+  /// Inverts the matrices of the part at `offset`.
+  void invert(int offset) {
+    const auto get = [offset](const Rows<S>& r, std::size_t k) { return Wide<S>::load(r[k] + offset); };
+    const auto set = [offset](Rows<S>& r, std::size_t k, const Wide<S>& value) {
+      value.store(r[k] + offset);
+    };
+    const Wide<S> zero(0), one(1), nan(std::numeric_limits<S>::quiet_NaN());
+    Wide<S> free(0);
+    for (int k = 0; k < n_; ++k) {
+      const Wide<S> diagonal = get(matrix_, at(k, k));
+      const WideMask<S> fixed = (get(fixed_, row(k)) != zero) | !(diagonal > zero);
+      set(fixed_, row(k), choose(fixed, one, zero));
+      set(scale_, row(k), choose(fixed, zero, one / sqrt(diagonal)));
+      free += choose(fixed, zero, one);
+    }
+    set(rank_, 0, free);
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> su = get(scale_, row(u));
+      for (int v = 0; v < u; ++v) {  // 0 * inf of a fixed variable must not reach the others
+        const Wide<S> sv = get(scale_, row(v));
+        set(matrix_, at(u, v), choose((su == zero) | (sv == zero), zero, get(matrix_, at(u, v)) * su * sv));
+      }
+      set(matrix_, at(u, u), one);
+    }
+    set(good_, 0, choose(factor_.factorize(matrix_, zero, offset), one, zero));
+    factor_.inverse(inverse_, work_);
+    for (int k = 0; k < packed(n_, 0); ++k) set(result_, row(k), Wide<S>::load(inverse_[row(k)]));
+    for (int lane = offset; lane < std::min(offset + part<S>, count_); ++lane) {
+      const S before = rank_[0][lane];
+      flags_[lane] = 0;
+      if (good_[0][lane] == 0) rank_[0][lane] = static_cast<S>(deficient(lane));
+      if (rank_[0][lane] < before) flags_[lane] |= flag_rank_deficient;
+      freedom_[0][lane] = static_cast<S>(entries_[lane].points) - rank_[0][lane];
+      if (!(freedom_[0][lane] > 0)) flags_[lane] |= flag_no_freedom;
+      twice_cost_[0][lane] = entries_[lane].twice_cost;
+    }
+    const Wide<S> freedom = get(freedom_, 0);
+    const Wide<S> variance = absolute ? one : choose(freedom > zero, get(twice_cost_, 0) / freedom, nan);
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> su = variance * get(scale_, row(u));
+      for (int v = 0; v <= u; ++v) {
+        const WideMask<S> unknown = (get(fixed_, row(u)) != zero) | (get(fixed_, row(v)) != zero);
+        const Wide<S> c = get(result_, at(u, v)) * (su * get(scale_, row(v)));
+        set(result_, at(u, v), choose(unknown, nan, c));
+      }
+      set(errors_, row(u), sqrt(get(result_, at(u, u))));
+    }
+  }
+
+  /// Pseudo-inverse of a lane's matrix into result_, with what is not determined marked as fixed; the rank.
   int deficient(int lane) {
     std::vector<int> free;
     for (int k = 0; k < n_; ++k)
@@ -139,7 +149,7 @@ class Covariance {
     for (Eigen::Index i = 0; i < m; ++i) {
       const int u = free[static_cast<std::size_t>(i)];
       for (Eigen::Index j = 0; j <= i; ++j)
-        inverse_[at(u, free[static_cast<std::size_t>(j)])][lane] = static_cast<S>(inverse(i, j));
+        result_[at(u, free[static_cast<std::size_t>(j)])][lane] = static_cast<S>(inverse(i, j));
       // the null space touches the parameter beyond the rounding of the vectors
       if (lost[i] > std::sqrt(double(std::numeric_limits<S>::epsilon()))) fixed_[row(u)][lane] = 1;
     }
@@ -147,10 +157,11 @@ class Covariance {
   }
 
   int n_, count_ = 0;
-  Rows<S> matrix_, inverse_, work_, scale_, fixed_;
+  Rows<S> matrix_, inverse_, result_, work_, scale_, errors_, fixed_;
   Rows<S> good_{1}, rank_{1}, freedom_{1}, twice_cost_{1};
   SmallCholesky<S> factor_;
   Entry entries_[lanes<S>];
+  unsigned flags_[lanes<S>] = {};
 };
 
 }  // namespace osculate::batch

@@ -173,8 +173,8 @@ class Interpreter {
 
   void begin() {
     tiles_ = 0;
-    Wide<S>(0).store(cost_[0]);
-    Wide<S>(0).store(square_[0]);
+    std::fill_n(cost_[0], lanes<S>, S(0));
+    std::fill_n(square_[0], lanes<S>, S(0));
   }
 
   void tile(std::ptrdiff_t offset, std::ptrdiff_t n) {
@@ -220,61 +220,70 @@ class Interpreter {
   /// Adds a tile's sums; in float with the errors of the additions carried along (Neumaier 1974).
   void add_part(std::size_t rows) {
     if (tiles_ == 2) std::fill_n(lost_.data(), rows * lanes<S>, S(0));
-    for (std::size_t k = 0; k < rows; ++k) {
-      const Wide<S> sum = Wide<S>::load(total_[k]), more = Wide<S>::load(part_[k]), next = sum + more;
+    for (std::size_t i = 0; i < rows * lanes<S>; i += part<S>) {
+      const Wide<S> sum = Wide<S>::load(total_.data() + i), more = Wide<S>::load(part_.data() + i),
+                    next = sum + more;
       if constexpr (sizeof(S) < sizeof(double)) {
         const Wide<S> behind = choose(abs(sum) >= abs(more), (sum - next) + more, (more - next) + sum);
-        (Wide<S>::load(lost_[k]) + behind).store(lost_[k]);
+        (Wide<S>::load(lost_.data() + i) + behind).store(lost_.data() + i);
       }
-      next.store(total_[k]);
+      next.store(total_.data() + i);
     }
   }
 
-  Wide<S> sum(std::size_t row) const {
-    if (sizeof(S) == sizeof(double) || tiles_ < 2) return Wide<S>::load(total_[row]);
-    return Wide<S>::load(total_[row]) + Wide<S>::load(lost_[row]);
+  Wide<S> sum(std::size_t row, int offset) const {
+    if (sizeof(S) == sizeof(double) || tiles_ < 2) return Wide<S>::load(total_[row] + offset);
+    return Wide<S>::load(total_[row] + offset) + Wide<S>::load(lost_[row] + offset);
   }
 
-  Wide<S> factor(int column) {
+  Wide<S> factor(int column, int offset) {
     const expr::Operand& f = tape_.columns[static_cast<std::size_t>(column)].factor;
-    return f.where == expr::Where::nowhere ? Wide<S>(1)
-                                           : Wide<S>::load(lanes_[static_cast<std::size_t>(f.index)]);
+    if (f.where == expr::Where::nowhere) return Wide<S>(1);
+    return Wide<S>::load(lanes_[static_cast<std::size_t>(f.index)] + offset);
   }
 
   /// Puts the sums where their parameters are, times the columns' factors.
   void finish(Normal<S>& out) {
     const int all = static_cast<int>(tape_.columns.size()), moving = static_cast<int>(moving_.size());
-    const int count = moving + 1;
-    const std::size_t sums = static_cast<std::size_t>(packed(count, 0));
     if (moving + (constant_ >= 0) < all) {
       std::fill_n(out.gradient.data(), static_cast<std::size_t>(all) * lanes<S>, S(0));
       std::fill_n(out.matrix.data(), static_cast<std::size_t>(packed(all, 0)) * lanes<S>, S(0));
     }
+    for_parts<S>([&](int offset) { finish_part(out, offset); });
+  }
+
+  void finish_part(Normal<S>& out, int offset) {
+    const int moving = static_cast<int>(moving_.size());
+    const std::size_t sums = static_cast<std::size_t>(packed(moving + 1, 0));
     const auto place = [&](int row, int column) {
-      return out.matrix[static_cast<std::size_t>(row > column ? packed(row, column) : packed(column, row))];
+      const int k = row > column ? packed(row, column) : packed(column, row);
+      return out.matrix[static_cast<std::size_t>(k)] + offset;
     };
     if (data_.scaled()) {
-      Wide<S>::load(cost_[0]).store(out.cost[0]);
-      Wide<S>::load(square_[0]).store(out.square[0]);
+      Wide<S>::load(cost_[0] + offset).store(out.cost[0] + offset);
+      Wide<S>::load(square_[0] + offset).store(out.square[0] + offset);
     } else {
-      const Wide<S> square = summed_ > 0 ? sum(0) : Wide<S>(0);
-      square.store(out.square[0]);
-      (Wide<S>(S(0.5)) * square).store(out.cost[0]);
+      const Wide<S> square = summed_ > 0 ? sum(0, offset) : Wide<S>(0);
+      square.store(out.square[0] + offset);
+      (Wide<S>(S(0.5)) * square).store(out.cost[0] + offset);
     }
     for (int u = 0; u < moving; ++u) {
       const int k = moving_[static_cast<std::size_t>(u)];
-      const Wide<S> f = factor(k);
-      (f * sum(static_cast<std::size_t>(packed(u + 1, 0)))).store(out.gradient[static_cast<std::size_t>(k)]);
+      const Wide<S> f = factor(k, offset);
+      (f * sum(static_cast<std::size_t>(packed(u + 1, 0)), offset))
+          .store(out.gradient[static_cast<std::size_t>(k)] + offset);
       for (int v = 0; v <= u; ++v) {
         const int other = moving_[static_cast<std::size_t>(v)];
-        (f * factor(other) * sum(static_cast<std::size_t>(packed(u + 1, v + 1)))).store(place(k, other));
+        const auto row = static_cast<std::size_t>(packed(u + 1, v + 1));
+        (f * factor(other, offset) * sum(row, offset)).store(place(k, other));
       }
       if (constant_ >= 0)
-        (f * factor(constant_) * sum(sums + static_cast<std::size_t>(u) + 1)).store(place(k, constant_));
+        (f * factor(constant_, offset) * sum(sums + static_cast<std::size_t>(u) + 1, offset))
+            .store(place(k, constant_));
     }
     if (constant_ < 0) return;
-    const Wide<S> f = factor(constant_);
-    (f * sum(sums)).store(out.gradient[static_cast<std::size_t>(constant_)]);
+    const Wide<S> f = factor(constant_, offset);
+    (f * sum(sums, offset)).store(out.gradient[static_cast<std::size_t>(constant_)] + offset);
     (f * f * Wide<S>(static_cast<S>(summed_))).store(place(constant_, constant_));
   }
 

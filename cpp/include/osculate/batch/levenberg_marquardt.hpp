@@ -68,36 +68,66 @@ class LaneGroup {
 
   /// Sets `trial` for the lanes that go on.
   void propose() {
+    for_parts<S>([this](int offset) {
+      offset_ = offset;
+      propose_part();
+    });
+  }
+
+  /// Takes the normal equations at `trial` into account. True when a lane has ended: its status is set.
+  bool judge() {
+    bool any = false;
+    for_parts<S>([&](int offset) {
+      offset_ = offset;
+      any = judge_part() || any;
+    });
+    return any;
+  }
+
+ private:
+  static constexpr S stationary = S(1e-2);  // stop.hpp
+
+  static std::size_t rows(int n) { return static_cast<std::size_t>(n); }
+  static std::size_t row(int k) { return static_cast<std::size_t>(k); }
+  int offset() const { return part<S> == lanes<S> ? 0 : offset_; }
+  Wide<S> get(const Rows<S>& r, int k) const { return Wide<S>::load(r[row(k)] + offset()); }
+  void put(Rows<S>& r, int k, const Wide<S>& value) const { value.store(r[row(k)] + offset()); }
+  static Wide<S> value(Status s) { return Wide<S>(S(static_cast<int>(s))); }
+  WideMask<S> set(const Rows<S>& flag) const { return get(flag, 0) != Wide<S>(0); }
+  void update(Rows<S>& r, const WideMask<S>& mask, const Wide<S>& value) const {
+    put(r, 0, choose(mask, value, get(r, 0)));
+  }
+
+  void propose_part() {
     const WideMask<S> going = set(active) & !set(starting_);
     if (!going.any()) return;
     const Wide<S> zero(0);
     for (int k = 0; k < n_; ++k) {
       if (bounded_) {
-        (get(lower, k) - get(x, k)).store(low_[row(k)]);
-        (get(upper, k) - get(x, k)).store(high_[row(k)]);
+        put(low_, k, get(lower, k) - get(x, k));
+        put(high_, k, get(upper, k) - get(x, k));
       }
       choose(fixed_lanes(k), Wide<S>(1), zero).store(step_.held[row(k)]);
       zero.store(step_.displacement[row(k)]);
     }
     Wide<S> damping = get(damping_, 0);
     step_.solve(going, normal.matrix, normal.gradient, inverse_scale_, get(radius_, 0), damping,
-                bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr);
+                bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr, offset_);
     update(damping_, going, damping);
     const Wide<S> snap(4 * std::numeric_limits<S>::epsilon());
     for (int k = 0; k < n_; ++k) {
-      const Wide<S> at = get(x, k), d = get(step_.step, k);
+      const Wide<S> at = get(x, k), d = Wide<S>::load(step_.step[row(k)]);
       Wide<S> to = at + d;
       if (bounded_) {
         const Wide<S> margin = snap * abs(at), l = get(lower, k), u = get(upper, k);
         to = choose((d < zero) & (to <= l + margin), l, to);
         to = choose((d > zero) & (to >= u - margin), u, to);
       }
-      choose(going, to, get(trial, k)).store(trial[row(k)]);
+      put(trial, k, choose(going, to, get(trial, k)));
     }
   }
 
-  /// Takes the normal equations at `trial` into account. True when a lane has ended: its status is set.
-  bool judge() {
+  bool judge_part() {
     const Wide<S> zero(0), one(1), infinity(std::numeric_limits<S>::infinity());
     const WideMask<S> running = set(active), fresh = running & set(starting_), going = running & !fresh;
     const Wide<S> cost = get(normal.cost, 0), cost_there = get(at_trial.cost, 0);
@@ -173,20 +203,8 @@ class LaneGroup {
         ends(arrived & (get(square_cosine_, 0) <= Wide<S>(options_.gtol * options_.gtol)), Status::gradient);
       ends(arrived & at_limit(), Status::max_iterations);
     }
-    state.store(status[0]);
+    put(status, 0, state);
     return (running & !unended).any();
-  }
-
- private:
-  static constexpr S stationary = S(1e-2);  // stop.hpp
-
-  static std::size_t rows(int n) { return static_cast<std::size_t>(n); }
-  static std::size_t row(int k) { return static_cast<std::size_t>(k); }
-  static Wide<S> get(const Rows<S>& r, int k) { return Wide<S>::load(r[row(k)]); }
-  static Wide<S> value(Status s) { return Wide<S>(S(static_cast<int>(s))); }
-  static WideMask<S> set(const Rows<S>& flag) { return Wide<S>::load(flag[0]) != Wide<S>(0); }
-  static void update(Rows<S>& r, const WideMask<S>& mask, const Wide<S>& value) {
-    choose(mask, value, Wide<S>::load(r[0])).store(r[0]);
   }
 
   WideMask<S> fixed_lanes(int k) const {
@@ -238,22 +256,22 @@ class LaneGroup {
   /// Moves lanes to `trial` and their model with them.
   void arrive(const WideMask<S>& arrived, const WideMask<S>& fresh, const WideMask<S>& accepted) {
     const Wide<S> zero(0), eps(std::numeric_limits<S>::epsilon());
-    const auto move = [&](Rows<S>& to, const Rows<S>& from, std::size_t k) {
-      choose(arrived, Wide<S>::load(from[k]), Wide<S>::load(to[k])).store(to[k]);
+    const auto move = [&](Rows<S>& to, const Rows<S>& from, int k) {
+      put(to, k, choose(arrived, get(from, k), get(to, k)));
     };
-    for (int k = 0; k < packed(n_, 0); ++k) move(normal.matrix, at_trial.matrix, row(k));
+    for (int k = 0; k < packed(n_, 0); ++k) move(normal.matrix, at_trial.matrix, k);
     move(normal.cost, at_trial.cost, 0);
     move(normal.square, at_trial.square, 0);
     const Wide<S> square = get(normal.square, 0);
     Wide<S> measure(0), terms(0);
     for (int k = 0; k < n_; ++k) {
-      move(x, trial, row(k));
-      move(normal.gradient, at_trial.gradient, row(k));
+      move(x, trial, k);
+      move(normal.gradient, at_trial.gradient, k);
       const Wide<S> norm2 = get(normal.matrix, packed(k, k)), at = get(x, k);
       const Wide<S> inverse_norm = choose(norm2 > zero, inverse_root(norm2), zero);
       const WideMask<S> grown = fresh | (arrived & (norm2 > get(square_scale_, k)));
-      choose(grown, norm2, get(square_scale_, k)).store(square_scale_[row(k)]);
-      choose(grown, inverse_norm, get(inverse_scale_, k)).store(inverse_scale_[row(k)]);
+      put(square_scale_, k, choose(grown, norm2, get(square_scale_, k)));
+      put(inverse_scale_, k, choose(grown, inverse_norm, get(inverse_scale_, k)));
       const Wide<S> cosine = get(normal.gradient, k) * inverse_norm;  // times |r|
       measure = larger(choose(fixed_lanes(k), zero, cosine * cosine), measure);
       terms = fma(norm2 * at, at, terms);
@@ -275,6 +293,7 @@ class LaneGroup {
   }
 
   int n_;
+  int offset_ = 0;  ///< of the part that is worked on
   LaneOptions<S> options_;
   S confirming_;  ///< the cosine that Status::cost needs
   bool bounded_;

@@ -16,14 +16,15 @@ class SmallCholesky {
         l_(static_cast<std::size_t>(packed(n, 0)) + 1),
         inverse_pivot_(static_cast<std::size_t>(n) + 1) {}
 
-  /// Factors; the mask tells the lanes whose matrix is positive definite beyond rounding. The others have
-  /// their bad pivots replaced, so that what is solved with them is finite.
-  WideMask<S> factorize(const Rows<S>& a, const Wide<S>& lambda) {
+  /// Factors the lanes of the part at `offset`, which are the first ones in whatever else is given or kept
+  /// here; the mask tells the lanes whose matrix is positive definite beyond rounding. The others have their
+  /// bad pivots replaced, so that what is solved with them is finite.
+  WideMask<S> factorize(const Rows<S>& a, const Wide<S>& lambda, int offset = 0) {
     Wide<S> least(std::numeric_limits<S>::max()), largest(0);
     for (int u = 0; u < n_; ++u) {
-      Wide<S> pivot = Wide<S>::load(a[at(u, u)]) + lambda;
+      Wide<S> pivot = Wide<S>::load(a[at(u, u)] + offset) + lambda;
       for (int v = 0; v < u; ++v) {
-        Wide<S> c = Wide<S>::load(a[at(u, v)]);
+        Wide<S> c = Wide<S>::load(a[at(u, v)] + offset);
         for (int w = 0; w < v; ++w) c = fnma(Wide<S>::load(c_row(w)), Wide<S>::load(l_[at(v, w)]), c);
         c.store(c_row(v));
       }

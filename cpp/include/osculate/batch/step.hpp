@@ -24,40 +24,42 @@ class BoundedStep {
         work_(rows(n)),
         factor_(n) {}
 
+  // The lanes of one part: the first ones.
   Rows<S> held;          ///< 1 where a variable may not move
   Rows<S> displacement;  ///< by how much it is moved all the same: onto its bound
   Rows<S> step;          ///< out: d
 
-  /// Solves for lanes in `active`. `matrix` and `gradient` are J'J and J'r, `inverse_scale` 1 / D, `radius`
-  /// bounds |D d| and `damping` is a guess of lambda and becomes its value. With bounds, lower - x and upper
+  /// Solves for lanes in `active` of the part at `offset`. `matrix` and `gradient` are J'J and J'r,
+  /// `inverse_scale` 1 / D, `radius` bounds |D d| and `damping` is a guess of lambda and becomes its value.
+  /// With bounds, lower - x and upper
   /// - x.
   void solve(const WideMask<S>& active, const Rows<S>& matrix, const Rows<S>& gradient,
              const Rows<S>& inverse_scale, const Wide<S>& radius, Wide<S>& damping, const Rows<S>* low,
-             const Rows<S>* high) {
+             const Rows<S>* high, int offset) {
+    const auto inverse_of = [&](int u) { return Wide<S>::load(inverse_scale[row(u)] + offset); };
     for (int u = 0; u < n_; ++u) {
-      const Wide<S> du = Wide<S>::load(inverse_scale[row(u)]);
-      (Wide<S>::load(gradient[row(u)]) * du).store(scaled_g_[row(u)]);
+      const Wide<S> du = inverse_of(u);
+      (Wide<S>::load(gradient[row(u)] + offset) * du).store(scaled_g_[row(u)]);
       for (int v = 0; v <= u; ++v)
-        (Wide<S>::load(matrix[at(u, v)]) * (du * Wide<S>::load(inverse_scale[row(v)])))
-            .store(scaled_[at(u, v)]);
+        (Wide<S>::load(matrix[at(u, v)] + offset) * (du * inverse_of(v))).store(scaled_[at(u, v)]);
     }
     WideMask<S> todo = active;
     for (int pass = 0; pass <= n_; ++pass) {  // every pass holds at least one variable more
-      restrict(inverse_scale);
+      restrict(inverse_scale, offset);
       Wide<S> lambda = damping;
       secular(todo, radius, lambda);
       damping = choose(todo, lambda, damping);
       for (int u = 0; u < n_; ++u) {
         const WideMask<S> is_held = Wide<S>::load(held[row(u)]) != Wide<S>(0);
-        const Wide<S> d = Wide<S>::load(best_[row(u)]) * Wide<S>::load(inverse_scale[row(u)]);
+        const Wide<S> d = Wide<S>::load(best_[row(u)]) * inverse_of(u);
         choose(todo, choose(is_held, Wide<S>::load(displacement[row(u)]), d), Wide<S>::load(step[row(u)]))
             .store(step[row(u)]);
       }
       if (!low) return;
       WideMask<S> again = Wide<S>(0) != Wide<S>(0);
       for (int u = 0; u < n_; ++u) {
-        const Wide<S> d = Wide<S>::load(step[row(u)]), l = Wide<S>::load((*low)[row(u)]),
-                      h = Wide<S>::load((*high)[row(u)]);
+        const Wide<S> d = Wide<S>::load(step[row(u)]), l = Wide<S>::load((*low)[row(u)] + offset),
+                      h = Wide<S>::load((*high)[row(u)] + offset);
         const WideMask<S> outside = todo & (Wide<S>::load(held[row(u)]) == Wide<S>(0)) & ((d < l) | (d > h));
         choose(outside, smaller(larger(d, l), h), Wide<S>::load(displacement[row(u)]))
             .store(displacement[row(u)]);
@@ -79,7 +81,7 @@ class BoundedStep {
 
   /// Rows and columns of held variables become the identity's; their displacement moves to the right-hand
   /// side.
-  void restrict(const Rows<S>& inverse_scale) {
+  void restrict(const Rows<S>& inverse_scale, int offset) {
     const Wide<S> zero(0);
     WideMask<S> any = zero != zero, moved = zero != zero;
     for (int u = 0; u < n_; ++u) {
@@ -96,7 +98,7 @@ class BoundedStep {
       if (moved.any())
         for (int v = 0; v < n_; ++v) {
           const Wide<S> d = Wide<S>::load(displacement[row(v)]),
-                        inverse = Wide<S>::load(inverse_scale[row(v)]);
+                        inverse = Wide<S>::load(inverse_scale[row(v)] + offset);
           const Wide<S> z = choose(inverse > zero, d / inverse, zero);
           g = fma(Wide<S>::load(scaled_[at(u, v)]), z, g);
         }

@@ -16,6 +16,17 @@ template <class S>
 inline constexpr int lanes = static_cast<int>(128 / sizeof(S));
 template <class S>
 inline constexpr int packs = lanes<S> / width<S>;
+/// Registers of a part, and its lanes.
+template <class S>
+inline constexpr int part_packs = packs<S> < 2 ? packs<S> : 2;
+template <class S>
+inline constexpr int part = part_packs<S> * width<S>;
+
+/// Calls f with the first lane of every part.
+template <class S, class F>
+void for_parts(F&& f) {
+  for (int offset = 0; offset < lanes<S>; offset += part<S>) f(offset);
+}
 /// Alignment of every row of lanes.
 inline constexpr std::size_t alignment = 128;
 
@@ -42,7 +53,7 @@ class Rows {
 
 template <class S>
 struct WideMask {
-  PackMask<S> p[packs<S>];
+  PackMask<S> p[part_packs<S>];
 
   friend WideMask operator&(const WideMask& a, const WideMask& b) {
     return map([&](int i) { return a.p[i] & b.p[i]; });
@@ -55,14 +66,14 @@ struct WideMask {
   }
   bool any() const {
     PackMask<S> all = p[0];
-    for (int i = 1; i < packs<S>; ++i) all = all | p[i];
+    for (int i = 1; i < part_packs<S>; ++i) all = all | p[i];
     return xsimd::any(all);
   }
 
   template <class F>
   static WideMask map(F&& f) {
     WideMask out;
-    for (int i = 0; i < packs<S>; ++i) out.p[i] = f(i);
+    for (int i = 0; i < part_packs<S>; ++i) out.p[i] = f(i);
     return out;
   }
 };
@@ -70,17 +81,17 @@ struct WideMask {
 template <class S>
 struct Wide {
   using Mask = WideMask<S>;
-  Pack<S> p[packs<S>];
+  Pack<S> p[part_packs<S>];
 
   Wide() = default;
   Wide(S value) {  // implicit: formulas mix lanes and plain numbers
-    for (int i = 0; i < packs<S>; ++i) p[i] = Pack<S>(value);
+    for (int i = 0; i < part_packs<S>; ++i) p[i] = Pack<S>(value);
   }
   static Wide load(const S* from) {
     return map([&](int i) { return Pack<S>::load_aligned(from + i * width<S>); });
   }
   void store(S* to) const {
-    for (int i = 0; i < packs<S>; ++i) p[i].store_aligned(to + i * width<S>);
+    for (int i = 0; i < part_packs<S>; ++i) p[i].store_aligned(to + i * width<S>);
   }
 
   friend Wide operator+(const Wide& a, const Wide& b) {
@@ -120,7 +131,7 @@ struct Wide {
   template <class F>
   static Wide map(F&& f) {
     Wide out;
-    for (int i = 0; i < packs<S>; ++i) out.p[i] = f(i);
+    for (int i = 0; i < part_packs<S>; ++i) out.p[i] = f(i);
     return out;
   }
 };

@@ -3,6 +3,8 @@
 `help(osculate.least_squares)` and `help(osculate.curve_fit)` are good starts.
 """
 
+from typing import TYPE_CHECKING
+
 from . import _isa as _isa  # loads the compiled core that fits this CPU
 from ._batch_result import FitResult, Flag, Interrupted
 from ._curve_fit import curve_fit
@@ -10,6 +12,9 @@ from ._fit import fit
 from ._least_squares import least_squares
 from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
+
+if TYPE_CHECKING:
+    from . import models as models
 
 __all__ = [
     "FitResult",
@@ -25,9 +30,17 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> str:
+def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version  # slow to import, seldom needed
 
         return version("osculate")
+    if name == "models":  # where it is used first
+        from importlib import import_module
+
+        return import_module("osculate.models")
     raise AttributeError(f"module 'osculate' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), "models"})

@@ -71,20 +71,25 @@ class Table:
         text = unicodedata.normalize("NFKC", text)
         return text if text in self.names else None
 
-    def column(self, name: str) -> Array:
-        """Return a column as finite floats; raise InputError naming the line of a cell that is none."""
+    def column(self, name: str, *, missing: bool = False) -> Array:
+        """Return a column as floats; raise InputError naming the line of a cell that is none.
+
+        NaN and, in text, empty cells are an error too, unless values may be `missing`.
+        """
         cells = self.cells[self.names.index(name)]
         if isinstance(cells, list):
             numbers = [to_number(cell, decimal_comma=self.decimal_comma) for cell in cells]
             for row, number in enumerate(numbers):
-                if number is None:
+                if number is None and missing and not cells[row].strip():
+                    numbers[row] = float("nan")
+                elif number is None:
                     raise InputError(f"{self.place(row)}, column '{name}': {_why_no_number(cells[row])}")
             column = np.array(numbers, dtype=float)
         else:
             if cells.dtype.kind not in "biuf":
                 raise InputError(f"{self.source}, column '{name}' holds {cells.dtype}: give real numbers")
             column = cells.astype(float)
-        bad = np.flatnonzero(~np.isfinite(column))
+        bad = np.flatnonzero(np.isinf(column) if missing else ~np.isfinite(column))
         if bad.size:
             more = f" ({bad.size} such rows)" if bad.size > 1 else ""
             raise InputError(

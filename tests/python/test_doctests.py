@@ -7,6 +7,7 @@ import importlib
 import pkgutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import osculate
@@ -28,7 +29,12 @@ def test_examples_of_module(name):
     assert failures == 0
 
 
-def test_examples_of_readme():
+def test_examples_of_readme(tmp_path, monkeypatch):
+    t, tau = np.linspace(0, 10, 50), np.linspace(1, 3, 60)[:, None]
+    stack = 5 * np.exp(-t / tau) + 1 + 0.1 * np.random.default_rng(0).standard_normal((40, 60, 50))
+    stack[3, 7] = np.nan
+    np.save(tmp_path / "stack.npy", stack)
+    monkeypatch.chdir(tmp_path)
     failures, examples = doctest.testfile(str(README), module_relative=False)
     assert failures == 0
     assert examples > 5

@@ -33,6 +33,11 @@ struct HessianModel : Quadratic<S> {
     product.noalias() = hessian.template selfadjointView<Eigen::Lower>() * s;
     return -this->gradient.dot(s) - s.dot(product) / 2;
   }
+  /// out = g + B s.
+  void gradient_at(const Vector<S>& s, Vector<S>&, Vector<S>& out) const {
+    out.noalias() = hessian.template selfadjointView<Eigen::Lower>() * s;
+    out += this->gradient;
+  }
   /// Whether a vanishing gradient may mean a minimum: no curvature below -n eps |B| among the free variables.
   bool may_be_minimum() const {
     Matrix<S> free = hessian.template selfadjointView<Eigen::Lower>();
@@ -58,6 +63,12 @@ struct GaussNewtonModel : Quadratic<S> {
   S predicted_reduction(const Vector<S>& s) {
     multiply(jacobian, s, product);
     return -this->gradient.dot(s) - product.squaredNorm() / 2;
+  }
+  /// out = g + B s, with J s in `work`.
+  void gradient_at(const Vector<S>& s, Vector<S>& work, Vector<S>& out) const {
+    multiply(jacobian, s, work);
+    multiply_transposed(jacobian, work, out);
+    out += this->gradient;
   }
   bool may_be_minimum() const { return true; }  // J'J has no negative curvature
 };

@@ -2,8 +2,8 @@
 // Simple bounds l <= x <= u by an active set and a projected arc (Bertsekas, SIAM J. Control Optim. 20, 1982;
 // Lin & More, SIAM J. Optim. 9, 1999): a variable at a bound whose gradient points outward is fixed, the step
 // of the others is solved for, and what leaves the box is put on its bound. `Bounded` then solves again for
-// the variables that are still inside, so that the step is the model's minimizer on the face it ends on, not
-// a mere projection.
+// the variables that are still inside, and for those that would rather be, so that the step is the model's
+// minimizer in the box, not a mere projection.
 
 #include <algorithm>
 #include <cmath>
@@ -72,7 +72,7 @@ struct Bounded {
   Inner inner;
   const Bounds<S>& bounds;
   Mask held{};
-  Vector<S> displacement{};
+  Vector<S> displacement{}, work{}, slope{};
 
   template <class Model>
   void prepare(const Model& q) {
@@ -86,17 +86,9 @@ struct Bounded {
     inner.restrict(q, held, displacement);
     if (!inner.solve(q, x, trial, d)) return false;
     if (!bounds.any()) return true;
-    // Every pass holds at least one variable more, so there are at most n.
-    for (bool again = true; again;) {
-      again = false;
-      for (Index i = 0; i < x.size(); ++i) {
-        if (held[i]) continue;
-        const S low = bounds.lower[i] - x[i], high = bounds.upper[i] - x[i];
-        if (d[i] >= low && d[i] <= high) continue;
-        displacement[i] = std::clamp(d[i], low, high);
-        held[i] = again = true;
-      }
-      if (!again) break;
+    // As in a primal-dual active-set method, which needs a few rounds and might cycle: hence their limit.
+    constexpr int most_rounds = 10;
+    for (int round = 0; hold(x, d) || (round++ < most_rounds && release(q, x, trial.damping, d));) {
       inner.restrict(q, held, displacement);
       if (!inner.solve(q, x, trial, d)) return false;
     }
@@ -105,6 +97,39 @@ struct Bounded {
 
   /// The last system with another right-hand side; the held variables stay.
   void solve_again(const Vector<S>& b, Vector<S>& d) { inner.solve_again(b, d); }
+
+ private:
+  /// Puts on its bound what d moves beyond it; false where nothing is.
+  bool hold(const Vector<S>& x, const Vector<S>& d) {
+    bool any = false;
+    for (Index i = 0; i < x.size(); ++i) {
+      if (held[i]) continue;
+      const S low = bounds.lower[i] - x[i], high = bounds.upper[i] - x[i];
+      if (d[i] >= low && d[i] <= high) continue;
+      displacement[i] = std::clamp(d[i], low, high);
+      held[i] = any = true;
+    }
+    return any;
+  }
+
+  /// Lets go of variables that hold() put on a bound and the model at d pulls inward again, as it may once
+  /// others are held: without this d need not even be downhill.
+  template <class Model>
+  bool release(const Model& q, const Vector<S>& x, S damping, const Vector<S>& d) {
+    bool any = false;
+    if ((held == q.fixed).all()) return any;
+    q.gradient_at(d, work, slope);
+    for (Index i = 0; i < x.size(); ++i) {
+      if (!held[i] || q.fixed[i] || bounds.lower[i] == bounds.upper[i]) continue;
+      const S pull = slope[i] + damping * q.scale[i] * q.scale[i] * d[i];
+      const bool at_lower = displacement[i] == bounds.lower[i] - x[i];
+      if (!(at_lower ? pull < 0 : pull > 0)) continue;
+      displacement[i] = 0;
+      held[i] = false;
+      any = true;
+    }
+    return any;
+  }
 };
 
 }  // namespace osculate

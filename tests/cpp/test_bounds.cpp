@@ -93,7 +93,7 @@ TEST_CASE("few_evaluations_suffice_active_bound_and_large_residual") {
 }
 
 TEST_CASE("random_linear_problems_satisfy_kkt_any_active_set") {
-  for (unsigned seed = 1; seed <= 20; ++seed) {
+  for (unsigned seed = 1; seed <= 200; ++seed) {
     CAPTURE(seed);
     const Matrix a = random_matrix(12, 6, seed);
     const Vector b = 4 * random_vector(12, seed + 100);
@@ -106,6 +106,24 @@ TEST_CASE("random_linear_problems_satisfy_kkt_any_active_set") {
     CHECK(is_success(fit.status));
     CHECK(kkt_violation(fit.x, fit.gradient, bounds) <= 1e-7 * a.norm() * b.norm());  // eps^(1/2) by ftol
     CHECK(fit.evaluations <= 25);
+  }
+}
+
+TEST_CASE("one_undamped_step_solves_a_linear_problem_in_a_box") {
+  // Holding what leaves the box is not enough: some of it must be let go again.
+  for (unsigned seed = 1; seed <= 200; ++seed) {
+    CAPTURE(seed);
+    const Matrix a = random_matrix(12, 6, seed);
+    const Vector b = 4 * random_vector(12, seed + 100);
+    const Bounds bounds{.lower = Vector::Constant(6, -0.5), .upper = Vector::Constant(6, 0.7)};
+    Residuals problem{.m = 12,
+                      .r = [&](const Vector& x, Vector& r) { r = a * x - b; },
+                      .j = [&](const Vector&, Matrix& j) { j = a; }};
+    const Fit fit = run_gauss_newton(problem, Vector::Zero(6), {}, bounds);
+    CHECK(fit.status == Status::gradient);
+    CHECK(fit.iterations == 1);
+    CHECK(kkt_violation(fit.x, fit.gradient, bounds) <=
+          1e-12);  // condition^2 eps |J| |r|, condition below 10
   }
 }
 

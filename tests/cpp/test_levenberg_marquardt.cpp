@@ -131,6 +131,16 @@ TEST_CASE("every_damping_solves_a_singular_minimum_linearly") {
   }
 }
 
+TEST_CASE("both_minima_of_freudenstein_and_roth_are_found_every_damping") {
+  for (const Damping damping : {Damping::more, Damping::nielsen, Damping::delayed_gratification})
+    for (const Vector& x0 : {Vector{{0.5, -2}}, Vector{{6, 3}}}) {
+      Residuals problem = freudenstein();
+      const Fit fit = run_levenberg_marquardt(problem, x0, with(damping));
+      CHECK(is_success(fit.status));
+      CHECK(2 * fit.cost == doctest::Approx(fit.cost < 1 ? 0 : 48.98425368).epsilon(1e-7));
+    }
+}
+
 TEST_CASE("geodesic_acceleration_needs_a_third_of_the_iterations_in_a_curved_valley") {
   // Rosenbrock's valley, ten times as steep: the paper's reason for the method.
   Residuals plain_problem = rosenbrock(100), problem = rosenbrock(100);

@@ -115,15 +115,18 @@ LsmrOutcome<S> lsmr(Apply&& apply, ApplyTransposed&& apply_transposed, const Vec
 /// The linear solve of a Gauss-Newton model by LSMR in the variables z = D d, preconditioned by that scaling.
 template <class S>
 struct LsmrStep {
-  S tolerance = 0;           ///< see LsmrOptions; 0: the gradient's cosine |D^-1 g| / |r|, at most 0.1
+  /// See LsmrOptions; 0: the smaller of the gradient's cosine |D^-1 g| / |r| and |r| / |r(x0)|, at most 0.1.
+  S tolerance = 0;
   Index max_iterations = 0;  ///< products J v a solve; 0: LSMR's default
   Index products = 0;        ///< J v and J'u so far
+  S first_residual = 0;      ///< |r(x0)|
   Vector<S> inverse_scale{}, held{}, shifted{}, scaled{}, z{};
   Mask fixed{};
 
   template <class Model>
   void prepare(const Model& q) {
     inverse_scale = (q.scale.array() > 0).select(q.scale.cwiseInverse(), S(0));
+    if (first_residual == 0) first_residual = q.residual.norm();
   }
 
   template <class Model>
@@ -140,10 +143,12 @@ struct LsmrStep {
   template <class Model>
   bool solve(const Model& q, const Vector<S>&, Trial<S>& trial, Vector<S>& d) {
     const Vector<S> free_scale = fixed.select(S(0), inverse_scale);
-    // An inexact Newton method: the relative error of the linear solve goes to zero with the gradient, which
-    // keeps the convergence superlinear (Dembo, Eisenstat & Steihaug 1982).
+    // An inexact Newton method: the relative error of the linear solve goes to zero with the gradient, or with
+    // the residual where that vanishes, which keeps the convergence superlinear (Dembo, Eisenstat & Steihaug
+    // 1982).
     const S residual = shifted.norm();
-    const S measure = residual > 0 ? q.gradient.cwiseProduct(free_scale).norm() / residual : S(0);
+    const S cosine = residual > 0 ? q.gradient.cwiseProduct(free_scale).norm() / residual : S(0);
+    const S measure = first_residual > 0 ? std::min(cosine, q.residual.norm() / first_residual) : cosine;
     LsmrOptions<S> options{.tolerance = tolerance > 0 ? tolerance : std::min(S(0.1), measure),
                            .damping = trial.damping,
                            .radius = trial.radius,

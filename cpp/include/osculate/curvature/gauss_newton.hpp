@@ -55,11 +55,15 @@ struct GaussNewton {
     }
   }
 
-  /// Rounding errors of r_i are about eps times the sum of its terms, sum_j |J_ij x_j|.
+  /// Rounding errors of r_i are about eps times the sum of its terms, sum_j |J_ij x_j|. Of an operator only the
+  /// size of all terms together is known, about |D x|.
   template <class Model>
   void estimate_rounding(const Vector<S>& x, Model& q, S epsilon) {
     absolute_row_sums(q.jacobian, x, terms);
-    q.value_noise = epsilon * (q.value + q.residual.cwiseAbs().dot(terms));
+    const S together = JacobianOperator<typename Model::Jacobian, S>
+                           ? q.residual.norm() * norms.cwiseProduct(x).norm()
+                           : q.residual.cwiseAbs().dot(terms);
+    q.value_noise = epsilon * (q.value + together);
     q.residual_at_rounding = (q.residual.array().abs() <= epsilon * terms.array()).all();
   }
 };

@@ -1,5 +1,4 @@
-// _core.least_squares: reads the options, finds the Jacobian's form at the start, and runs the core's solver
-// on it.
+// _core.least_squares: reads the options, finds the Jacobian's form at the start, and runs the core's solver.
 #include "request.hpp"
 
 namespace osculate::python {

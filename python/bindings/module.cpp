@@ -10,8 +10,8 @@ void bind_least_squares(pybind11::module_& m);
 }  // namespace osculate::python
 
 PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
-  (void)osculate::detail::forked();  // from now on a fork is noticed: another library may have started
-                                     // OpenMP's threads
+  // From now on a fork is noticed: another library may have started OpenMP's threads.
+  (void)osculate::detail::forked();
   osculate::python::bind_status(m);
   osculate::python::bind_expr(m);
   osculate::python::bind_fit(m);

@@ -5,8 +5,8 @@
 
 namespace osculate::python {
 
-/// Calls `observe(cost, optimality, step, radius, damping, ratio, evaluations, x, residual, jacobian,
-/// gradient)` once per iteration; without it only looks for signals.
+/// Calls `observe(iteration, cost, optimality, step, evaluations, x, residual, jacobian, gradient)` once per
+/// iteration; without it only looks for signals.
 template <class Problem>
 auto observer(Problem& problem, const py::object& observe, Index& seen) {
   return [&problem, &observe, &seen](const Iteration<double>& it, const Vector<double>& x, const auto& q) {
@@ -33,8 +33,7 @@ inline py::object jacobian_to_python(const PythonOperator& j) { return j.methods
 template <class Problem>
 py::tuple run_levenberg_marquardt(Problem& problem, Request& request) {
   const Index n = request.x0.size(), m = problem.size();
-  // The linear algebra of an iteration, in units of about a nanosecond, against which switching the GIL is
-  // nothing.
+  // The linear algebra of an iteration, in about nanoseconds, beside which switching the GIL is nothing.
   constexpr double long_work = 1e5;
   Index seen = 0;
   LeastSquaresResult<double, typename Problem::Jacobian> result;

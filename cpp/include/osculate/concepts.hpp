@@ -1,6 +1,6 @@
 #pragma once
-// What a problem must offer. A problem is any object with these members; residual_problem() makes one from
-// lambdas.
+// What a problem must offer. A problem is any object with these members; residual_problem() makes one of
+// lambdas that compute residuals and Jacobian.
 
 #include <concepts>
 

@@ -22,8 +22,8 @@
 
 namespace osculate {
 
-/// Runs `worker` on up to `threads` threads at once and returns when all have ended. Empty: the built-in
-/// backends.
+/// Runs `worker` on up to `threads` threads at once and returns when all have ended. Where it is empty, the
+/// built-in backends do that.
 using Executor = std::function<void(int threads, const std::function<void()>& worker)>;
 
 namespace detail {
@@ -55,8 +55,8 @@ inline void run_on_threads(int threads, const std::function<void()>& worker) {
 
 }  // namespace detail
 
-/// Calls body(i) for i in [0, tasks). The first exception a body throws is rethrown here, the other tasks are
-/// skipped.
+/// Calls body(i) for i in [0, tasks). The first exception a body throws is rethrown here, and the tasks that
+/// were not begun are skipped.
 template <class Body>
 void parallel_for(Index tasks, int threads, Body&& body, const Executor& executor = {}) {
 #if defined(_OPENMP)

@@ -7,17 +7,15 @@
 namespace osculate {
 
 enum class Status : std::int8_t {
-  /// Least squares: max_i |J_i . r| / (|J_i| |r|) <= gtol over the free variables (MINPACK's cosine). Newton:
-  /// the
-  /// projected gradient max_i |g_i| <= gtol and the Hessian is not indefinite. x is the tested point.
+  /// Least squares: max_i |J_i . r| / (|J_i| |r|) <= gtol over the free variables (MINPACK's cosine).
+  /// Newton: the projected gradient max_i |g_i| <= gtol and the Hessian is not indefinite.
+  /// x is the tested point.
   gradient = 1,
   /// Predicted and actual reduction of the last trial are both at most ftol * f, and actual <= 2 predicted.
-  /// In least
-  /// squares, if that trial was accepted, the gradient's cosine is also at most max(ftol^(3/4), sqrt(eps)).
+  /// In least squares, if that trial was accepted, the cosine is also at most max(ftol^(3/4), sqrt(eps)).
   cost = 2,
   /// |D s| <= xtol * |D x| for the last trial step s. In least squares this and Status::cost need a cosine of
-  /// at most
-  /// 1e-2, or one whose promise is below the rounding error of f.
+  /// at most 1e-2, or one whose promise is below the rounding error of f.
   step = 3,
   /// |r_i| <= eps * sum_j |J_ij x_j| for every i: the residuals are at the rounding level of their own terms.
   residual = 5,

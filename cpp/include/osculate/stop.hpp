@@ -77,8 +77,7 @@ class Stop {
     return Status::not_run;
   }
 
-  /// Tests after a trial. `measure` is optimality(q) at x, `scaled_x` is |D x| at the better of the two
-  /// points.
+  /// Tests after a trial. `measure` is optimality(q) at x, `scaled_x` is |D x| at the better of both points.
   Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S measure, S scaled_x) {
     if (j.accepted)
       contradicted_ = false;

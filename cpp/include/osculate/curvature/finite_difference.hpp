@@ -95,8 +95,7 @@ void difference_quotient(const DifferenceStep<S>& step, Difference method, const
   }
 }
 
-/// Dense Jacobian at x with r0 = r(x). `evaluate(points, residuals)` fills the residuals of all columns of
-/// `points`.
+/// Dense Jacobian at x with r0 = r(x). `evaluate(points, residuals)` fills one column a column of `points`.
 template <class S, class Evaluate>
 void difference_jacobian(Evaluate&& evaluate, const DifferenceOptions<S>& options, const Vector<S>& x,
                          const Vector<S>& r0, Matrix<S>& jacobian) {

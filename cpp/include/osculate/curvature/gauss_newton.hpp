@@ -55,8 +55,8 @@ struct GaussNewton {
     }
   }
 
-  /// Rounding errors of r_i are about eps times the sum of its terms, sum_j |J_ij x_j|. Of an operator only the
-  /// size of all terms together is known, about |D x|.
+  /// Rounding errors of r_i are about eps times the sum of its terms, sum_j |J_ij x_j|. Of an operator only
+  /// the size of all terms together is known, about the norm of |J_j| x_j.
   template <class Model>
   void estimate_rounding(const Vector<S>& x, Model& q, S epsilon) {
     absolute_row_sums(q.jacobian, x, terms);

@@ -17,8 +17,7 @@ struct Hessian {
     q.value_noise = problem.epsilon() * std::abs(q.value);
     if (q.scale.size() != x.size()) {
       q.scale = given_scale.size() ? given_scale : Vector<S>(Vector<S>::Ones(x.size()));
-      // The length of the steepest-descent step to the model's minimum along -g; with no curvature, of a unit
-      // of x.
+      // The length of the steepest-descent step to the model's minimum along -g; 1 without curvature.
       const Vector<S> direction = q.gradient.cwiseQuotient(q.scale.cwiseAbs2());
       const S slope = q.gradient.dot(direction);
       const S curvature =

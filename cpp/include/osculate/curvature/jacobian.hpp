@@ -10,8 +10,8 @@
 
 namespace osculate {
 
-/// A Jacobian known only by products: `multiply(v, out)` sets out = J v, `multiply_transposed(u, out)` out =
-/// J'u.
+/// A Jacobian known only by products: `multiply(v, out)` sets out = J v, and `multiply_transposed(u, out)`
+/// sets out = J'u.
 template <class J, class S>
 concept JacobianOperator = requires(const J& j, const Vector<S>& v, Vector<S>& out) {
   { j.rows() } -> std::convertible_to<Index>;
@@ -63,8 +63,8 @@ void column_norms(const J& j, Vector<S>& out) {
   constexpr int probes = 8;
   Vector<S> signs(j.rows()), product(j.cols());
   out.setZero(j.cols());
-  std::uint64_t state =
-      0x9E3779B97F4A7C15u;  // xorshift64 (Marsaglia 2003), fixed seed: the same bits every time
+  // xorshift64 (Marsaglia 2003) from a fixed seed: the same bits every time
+  std::uint64_t state = 0x9E3779B97F4A7C15u;
   for (int probe = 0; probe < probes; ++probe) {
     for (Index i = 0; i < signs.size(); ++i) {
       state ^= state << 13;
@@ -78,8 +78,7 @@ void column_norms(const J& j, Vector<S>& out) {
   out = (out / S(probes)).cwiseSqrt();
 }
 
-/// out_i = sum_j |J_ij x_j|, the size of the terms of residual i; zero for an operator, where it is not
-/// known.
+/// out_i = sum_j |J_ij x_j|, the size of the terms of residual i; zero where it is unknown, for an operator.
 template <class S>
 void absolute_row_sums(const Matrix<S>& j, const Vector<S>& x, Vector<S>& out) {
   out.setZero(j.rows());

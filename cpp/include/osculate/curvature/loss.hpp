@@ -2,8 +2,8 @@
 // Robust losses of least squares: cost = C^2/2 sum_i rho((r_i / C)^2), with SciPy's definitions of rho.
 // The correction turns them into an ordinary Gauss-Newton model: with z = (r/C)^2, rows of J are multiplied
 // by sqrt(rho' + 2 rho'' z) and r by rho' / sqrt(rho' + 2 rho'' z), so that J'r is the gradient of the cost
-// and J'J its second-order approximation (Triggs, McLauchlan, Hartley & Fitzgibbon 2000, section 4.3 and
-// appendix).
+// and J'J its second-order approximation (Triggs, McLauchlan, Hartley & Fitzgibbon, "Bundle adjustment",
+// 2000, section 4.3 and appendix).
 
 #include <cmath>
 #include <functional>

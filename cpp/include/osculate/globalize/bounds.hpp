@@ -17,8 +17,8 @@ namespace osculate {
 
 template <class S>
 struct Bounds {
-  Vector<S> lower{};    ///< empty: -inf
-  Vector<S> upper{};    ///< empty: +inf
+  Vector<S> lower{};    ///< empty like `upper`: no bounds
+  Vector<S> upper{};    ///< infinite elements: no bound on that side
   Mask fixed_always{};  ///< parameters that keep their start; empty: none
 
   bool any() const { return lower.size() > 0; }

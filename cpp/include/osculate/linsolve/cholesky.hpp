@@ -23,8 +23,7 @@ class CholeskyFactor {
     scaled_gradient_ = q.gradient.cwiseProduct(inverse_scale);
   }
 
-  /// Rows and columns of fixed variables become the identity's; their displacement moves to the right-hand
-  /// side.
+  /// Rows and columns of fixed variables become the identity's; their displacement moves to the right side.
   void restrict(const Mask& fixed, const Vector<S>& z) {
     g_ = scaled_gradient_;
     if (!z.isZero(0)) g_ += a_.template selfadjointView<Eigen::Lower>() * z;

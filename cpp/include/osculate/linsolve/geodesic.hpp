@@ -26,8 +26,8 @@ struct GeodesicAcceleration {
     if (!active) return true;
     trial.bend.setZero(d.size());
     constexpr S h = S(0.1);  // the paper's finite-difference step
-    constexpr S most_bending =
-        S(0.75);  // the paper's alpha: 2 |D a| <= alpha |D d|, else the series is not trusted
+    // The paper's alpha: 2 |D a| <= alpha |D d|, else the series is not trusted.
+    constexpr S most_bending = S(0.75);
     probe = x + h * d;
     problem.residual_aside(probe, second);
     multiply(q.jacobian, d, right);

@@ -143,9 +143,9 @@ struct LsmrStep {
   template <class Model>
   bool solve(const Model& q, const Vector<S>&, Trial<S>& trial, Vector<S>& d) {
     const Vector<S> free_scale = fixed.select(S(0), inverse_scale);
-    // An inexact Newton method: the relative error of the linear solve goes to zero with the gradient, or with
-    // the residual where that vanishes, which keeps the convergence superlinear (Dembo, Eisenstat & Steihaug
-    // 1982).
+    // An inexact Newton method: the relative error of the linear solve goes to zero with the gradient, or
+    // with the residual where that vanishes, which keeps the convergence superlinear (Dembo, Eisenstat &
+    // Steihaug 1982).
     const S residual = shifted.norm();
     const S cosine = residual > 0 ? q.gradient.cwiseProduct(free_scale).norm() / residual : S(0);
     const S measure = first_residual > 0 ? std::min(cosine, q.residual.norm() / first_residual) : cosine;

@@ -1,7 +1,7 @@
 #pragma once
-// The same step without squaring the condition number: QR of [J; sqrt(lambda) D] (More 1978, section 3). J =
-// Q R is factored once per point, [R; sqrt(lambda) I] once per lambda. At lambda = 0 the complete orthogonal
-// decomposition of R gives the least-norm Gauss-Newton step, also where J has not full column rank.
+// The same step without squaring the condition number: QR of [J; sqrt(lambda) D] (More 1978, section 3).
+// J = Q R is factored once per point, [R; sqrt(lambda) I] once per lambda. At lambda = 0 the complete
+// orthogonal decomposition of R gives the least-norm Gauss-Newton step, also where J has not full rank.
 
 #include <Eigen/QR>
 #include <cmath>

@@ -13,9 +13,8 @@ namespace osculate {
 
 /// Solves for trial.radius, or with trial.damping where the radius is infinite. `Factor` has
 ///   factorize(lambda)   factors A + lambda I; false where that is singular
-///   full_rank()         whether the last factorization was of a nonsingular matrix (lambda = 0 may be solved
-///   in the
-///                       least-norm sense)
+///   full_rank()         whether the matrix last factored is nonsingular: lambda = 0 may be solved in the
+///                       least-norm sense
 ///   solve(z)            z = -(A + lambda I)^-1 g
 ///   inverse_form(z)     z'(A + lambda I)^-1 z
 ///   gradient_norm()     |g|

@@ -25,8 +25,8 @@ struct LeastSquaresResult : Result<S> {
   LinearSolver linear_solver = LinearSolver::automatic;
 };
 
-/// A problem made of m residuals r(x) given by `f(x, r)` (r has size m) and, where given, the Jacobian `df(x,
-/// J)` (J is m x n); without it, forward differences.
+/// A problem made of m residuals r(x) given by `f(x, r)` (r has size m) and, where given, the Jacobian
+/// `df(x, J)` (J is m x n); without it, forward differences.
 template <class S, class F, class DF = std::nullptr_t>
 class ResidualProblem {
  public:
@@ -70,8 +70,7 @@ ResidualProblem<S, F, DF> residual_problem(Index m, F f, DF df = nullptr) {
   return ResidualProblem<S, F, DF>(m, std::move(f), std::move(df));
 }
 
-/// The loop's view of a residual problem: value(x) is the cost, and the residual behind it is kept for the
-/// model.
+/// The loop's view of a residual problem: value(x) is the cost, whose residual is kept for the model.
 template <LeastSquaresProblem P>
 class CostOfResiduals {
  public:

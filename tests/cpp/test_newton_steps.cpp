@@ -1,0 +1,156 @@
+// linsolve/more_sorensen.hpp and shifted_cholesky.hpp: the steps of a Hessian model, and quadratic.hpp's
+// tests of it.
+
+#include <doctest/doctest.h>
+
+#include <osculate/linsolve/more_sorensen.hpp>
+
+#include "random.hpp"
+
+using namespace osculate;
+using tests::random_matrix, tests::random_vector;
+
+namespace {
+
+HessianModel<double> model(const Matrix<double>& b, const Vector<double>& g) {
+  HessianModel<double> q;
+  q.hessian = b.triangularView<Eigen::Lower>();  // the upper triangle must not be read
+  q.gradient = g;
+  q.scale = Vector<double>::Ones(g.size());
+  q.fixed = Mask::Constant(g.size(), false);
+  return q;
+}
+
+/// Q diag(values) Q' with a random orthogonal Q.
+Matrix<double> with_eigenvalues(const Vector<double>& values) {
+  const Index n = values.size();
+  const Matrix<double> q = random_matrix(n, n, 7).householderQr().householderQ();
+  return q * values.asDiagonal() * q.transpose();
+}
+
+template <class Step>
+bool solve(Step& step, const HessianModel<double>& q, Trial<double>& trial, Vector<double>& d) {
+  step.prepare(q);
+  step.restrict(q, q.fixed, Vector<double>::Zero(q.scale.size()));
+  return step.solve(q, d, trial, d);
+}
+
+double lowest_eigenvalue(const Matrix<double>& a) {
+  return Eigen::SelfAdjointEigenSolver<Matrix<double>>(a, Eigen::EigenvaluesOnly).eigenvalues()[0];
+}
+
+}  // namespace
+
+TEST_CASE("more_sorensen_step_is_the_exact_minimum_within_the_radius_any_inertia") {
+  for (const Vector<double>& values :
+       {Vector<double>{{1, 2, 5, 9}}, Vector<double>{{-3, 1, 2, 4}}, Vector<double>{{-3, -2, -1, -1}},
+        Vector<double>{{0, 0, 1, 2}}, Vector<double>{{-1e-8, 1, 1, 1e6}}})
+    for (const double radius : {1e-6, 0.1, 1.0, 100.0}) {
+      CAPTURE(values);
+      CAPTURE(radius);
+      const Matrix<double> b = with_eigenvalues(values);
+      const Vector<double> g = random_vector(4, 3);
+      auto q = model(b, g);
+      MoreSorensen<double> step;
+      Trial<double> trial{.radius = radius};
+      Vector<double> d;
+      REQUIRE(solve(step, q, trial, d));
+      CHECK(d.norm() <= 1.1 * radius * (1 + 1e-12));
+      CHECK(trial.damping >= 0);
+      if (trial.damping > 0) CHECK(d.norm() >= 0.9 * radius);  // within a tenth, as the secular equation is
+      const Matrix<double> shifted = b + trial.damping * Matrix<double>::Identity(4, 4);
+      const double size = values.cwiseAbs().maxCoeff() + trial.damping;
+      CHECK(lowest_eigenvalue(shifted) >= -1e-14 * size);
+      CHECK((shifted * d + g).norm() <= 1e-13 * (size * radius + g.norm()));
+      CHECK(q.predicted_reduction(d) > 0);
+    }
+}
+
+TEST_CASE("more_sorensen_step_is_newtons_within_the_radius") {
+  const Matrix<double> b = with_eigenvalues(Vector<double>{{1, 2, 5, 9}});
+  const Vector<double> g = random_vector(4, 3);
+  MoreSorensen<double> step;
+  Trial<double> trial{.damping = 4, .radius = 1e3};
+  Vector<double> d;
+  REQUIRE(solve(step, model(b, g), trial, d));
+  CHECK(trial.damping == 0);
+  CHECK((b * d + g).norm() <= 1e-13);
+}
+
+TEST_CASE("more_sorensen_fills_up_to_the_radius_the_hard_case") {
+  // g is orthogonal to the eigenvector of -2: without a part along it the step stays shorter than the radius.
+  const Matrix<double> b = Vector<double>{{-2, 1, 3}}.asDiagonal();
+  for (const Vector<double>& g : {Vector<double>{{0, 1, 1}}, Vector<double>{{0, 0, 0}}}) {
+    auto q = model(b, g);
+    MoreSorensen<double> step;
+    Trial<double> trial{.radius = 5};
+    Vector<double> d;
+    REQUIRE(solve(step, q, trial, d));
+    CHECK(d.norm() == doctest::Approx(5).epsilon(1e-12));
+    CHECK(trial.damping == doctest::Approx(2).epsilon(1e-12));
+    CHECK(std::abs(d[0]) > 4);
+    CHECK(d[1] == doctest::Approx(-g[1] / 3).epsilon(1e-12));
+    CHECK(d[2] == doctest::Approx(-g[2] / 5).epsilon(1e-12));
+    CHECK(q.predicted_reduction(d) >= 2 * d[0] * d[0] / 2);
+  }
+}
+
+TEST_CASE_TEMPLATE("steps_hold_variables_at_their_displacement", Step, MoreSorensen<double>,
+                   ShiftedCholesky<double>) {
+  const Matrix<double> b = with_eigenvalues(Vector<double>{{1, 2, 5, 9}});
+  const auto q = model(b, random_vector(4, 3));
+  Mask fixed = Mask::Constant(4, false);
+  fixed[0] = fixed[2] = true;
+  const Vector<double> held{{0.3, 0, 0, 0}};
+  Step step;
+  step.prepare(q);
+  step.restrict(q, fixed, held);
+  Trial<double> trial;
+  Vector<double> d;
+  REQUIRE(step.solve(q, held, trial, d));
+  CHECK(d[0] == 0.3);
+  CHECK(d[2] == 0);
+  const Vector<double> gradient = b * d + q.gradient;
+  CHECK(std::abs(gradient[1]) <= 1e-14);
+  CHECK(std::abs(gradient[3]) <= 1e-14);
+}
+
+TEST_CASE("shifted_cholesky_is_newtons_step_positive_definite") {
+  const Matrix<double> b = with_eigenvalues(Vector<double>{{1, 2, 5, 9}});
+  const auto q = model(b, random_vector(4, 3));
+  ShiftedCholesky<double> step;
+  Trial<double> trial;
+  Vector<double> d;
+  REQUIRE(solve(step, q, trial, d));
+  CHECK(trial.damping == 0);
+  CHECK((b * d + q.gradient).norm() <= 1e-14);
+}
+
+TEST_CASE("shifted_cholesky_goes_downhill_any_inertia") {
+  for (const Vector<double>& values : {Vector<double>{{-3, 1, 2, 4}}, Vector<double>{{-3, -2, -1, -1}},
+                                       Vector<double>{{0, 0, 0, 0}}, Vector<double>{{-1e9, 1, 1, 1}}}) {
+    CAPTURE(values);
+    const Matrix<double> b = with_eigenvalues(values);
+    const auto q = model(b, random_vector(4, 3));
+    ShiftedCholesky<double> step;
+    Trial<double> trial;
+    Vector<double> d;
+    REQUIRE(solve(step, q, trial, d));
+    CHECK(q.gradient.dot(d) < 0);
+    CHECK(trial.damping > -values.minCoeff() * (1 - 1e-12));
+    const double size = values.cwiseAbs().maxCoeff() + trial.damping;
+    CHECK((b * d + trial.damping * d + q.gradient).norm() <= 1e-13 * (size * d.norm() + q.gradient.norm()));
+  }
+}
+
+TEST_CASE("may_be_minimum_is_false_from_negative_curvature_beyond_rounding_on") {
+  const Vector<double> g = Vector<double>::Zero(3);
+  CHECK(model(with_eigenvalues(Vector<double>{{1, 2, 3}}), g).may_be_minimum());
+  CHECK(model(with_eigenvalues(Vector<double>{{0, 1, 3}}), g).may_be_minimum());
+  CHECK(model(Matrix<double>::Zero(3, 3), g).may_be_minimum());
+  CHECK_FALSE(model(with_eigenvalues(Vector<double>{{-1e-12, 1, 3}}), g).may_be_minimum());
+  CHECK_FALSE(model(with_eigenvalues(Vector<double>{{-3, -2, -1}}), g).may_be_minimum());
+  auto held = model(Vector<double>{{-1, 1, 1}}.asDiagonal(), g);
+  held.fixed[0] = true;
+  CHECK(held.may_be_minimum());
+}

@@ -199,17 +199,3 @@ TEST_CASE("reciprocal_condition_bounds_the_true_one_from_above") {
     CHECK(factor.reciprocal_condition() <= 1);
   }
 }
-
-TEST_CASE("dense_step_keeps_single_precision_float") {
-  const Matrix<float> j = random_matrix(30, 4, 1).cast<float>();
-  const auto q =
-      tests::model<float>(j, Vector<float>(random_vector(30, 2).cast<float>()), Vector<float>::Ones(4));
-  ScaledStep<float, DenseFactor<float>> scaled;
-  scaled.prepare(q);
-  scaled.restrict(q, q.fixed, Vector<float>::Zero(4));
-  Trial<float> trial{.damping = 0.1f};
-  Vector<float> d;
-  REQUIRE(scaled.solve(q, d, trial, d));
-  const Vector<float> reference = tests::reference_step<float>(q, 0.1f, q.fixed, Vector<float>::Zero(4));
-  CHECK((d - reference).norm() <= 1e-5f * reference.norm());  // condition^2 eps, with a condition below 5
-}

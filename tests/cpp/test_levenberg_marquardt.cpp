@@ -11,8 +11,6 @@ using osculate::Damping, osculate::is_success, osculate::LinearSolver;
 
 namespace {
 
-constexpr double eps = std::numeric_limits<double>::epsilon();
-
 /// Correct digits of x.
 double digits(const Vector& x, const Vector& certified) {
   return -std::log10(((x - certified).array() / certified.array()).abs().maxCoeff() + 1e-16);
@@ -22,26 +20,6 @@ const Vector box_bod_certified{{2.1380940889E+02, 5.4723748542E-01}};
 LmOptions with(Damping damping) { return {.damping = damping}; }
 
 }  // namespace
-
-TEST_CASE("defaults_are_the_documented_ones_in_double") {
-  const LmOptions options;
-  CHECK(options.tolerances.ftol == 1e-8);
-  CHECK(options.tolerances.xtol == 1e-8);
-  CHECK(options.tolerances.gtol == 1e-8);
-  CHECK(options.tolerances.max_iterations == 0);
-  CHECK(options.tolerances.max_evaluations == 0);
-  CHECK(options.damping == Damping::more);
-  CHECK(options.initial_radius == 1);
-  CHECK(options.scale.size() == 0);
-  CHECK_FALSE(options.geodesic_acceleration);
-  CHECK(options.linear.solver == LinearSolver::automatic);
-  CHECK(options.linear.max_factor_bytes == 4e9);
-  CHECK(options.linear.tolerance == 0);
-  CHECK(options.linear.max_iterations == 0);
-  CHECK(options.linear.threads == 1);
-  CHECK(Loss{}.kind == osculate::LossKind::linear);
-  CHECK(Loss{}.scale == 1);
-}
 
 TEST_CASE("certified_digits_are_reached_box_bod_every_damping_and_linear_solver") {
   for (const Damping damping : {Damping::more, Damping::nielsen, Damping::delayed_gratification})

@@ -18,8 +18,9 @@ inline constexpr int whole_block = 4, square_block = 3;  // 16
 #endif
 
 /// gram rows of columns [first, first + R) among themselves and, with `with_sums`, the sums of those columns.
-template <class S, int R, bool with_sums>
-void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums) {
+/// With `minus` the first column is read less `data`.
+template <class S, int R, bool with_sums, bool minus>
+void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums, const S* data) {
   for (int g = 0; g < packs<S>; ++g) {
     Pack<S> acc[R * (R + 1) / 2], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
@@ -29,6 +30,7 @@ void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gra
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       Pack<S> value[R];
       for (int u = 0; u < R; ++u) value[u] = Pack<S>::load_aligned(at[u] + i * lanes<S>);
+      if constexpr (minus) value[0] -= Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
       for (int u = 0; u < R; ++u) {
         for (int v = 0; v <= u; ++v) acc[packed(u, v)] = xsimd::fma(value[u], value[v], acc[packed(u, v)]);
         if constexpr (with_sums) sum[u] += value[u];
@@ -85,16 +87,30 @@ void with_constant(int n, F&& f) {
 }  // namespace detail
 
 /// Sums over n points: gram[packed(u, v)] of columns u and v, and where `sums` is given, of each column.
+/// Where `data` is given the first column counts less `data`; it is what `first` points to, and may be
+/// changed on the way.
 template <class S>
-void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums) {
+void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums, S* first = nullptr,
+                const S* data = nullptr) {
+  if (data && count <= detail::whole_block) {
+    detail::with_constant<detail::whole_block>(count, [&](auto r) {
+      sums ? detail::diagonal_block<S, r, true, true>(columns, 0, n, gram, sums, data)
+           : detail::diagonal_block<S, r, false, true>(columns, 0, n, gram, nullptr, data);
+    });
+    return;
+  }
+  if (data)
+    for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
+      (Pack<S>::load_aligned(first + i) - Pack<S>::load_aligned(data + i)).store_aligned(first + i);
   constexpr int square = detail::square_block;
   const int block = count <= detail::whole_block ? count : square;
   for (int row = 0; row < count; row += block) {
     const int rows = std::min(block, count - row);
     const bool together = row > 0 && rows <= 2;  // few enough sums to go along with a square block
     detail::with_constant<detail::whole_block>(rows, [&](auto r) {
-      if (!together && sums) detail::diagonal_block<S, r, true>(columns, row, n, gram, sums);
-      if (!together && !sums) detail::diagonal_block<S, r, false>(columns, row, n, gram, nullptr);
+      if (!together && sums) detail::diagonal_block<S, r, true, false>(columns, row, n, gram, sums, nullptr);
+      if (!together && !sums)
+        detail::diagonal_block<S, r, false, false>(columns, row, n, gram, nullptr, nullptr);
     });
     for (int column = 0; column < row; column += block)
       detail::with_constant<square>(rows, [&](auto r) {

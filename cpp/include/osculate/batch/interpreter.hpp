@@ -186,16 +186,14 @@ class Interpreter {
           !data_.weight ? nullptr : data_.weight + offset * (data_.shared_weight ? 1 : lanes<S>);
       correct(data_.loss, data_.loss_scale, n, y, weight, data_.shared_weight, residual, scale_, cost_[0],
               square_[0], data_.score);
-    } else {
-      for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
-        (Pack<S>::load_aligned(residual + i) - Pack<S>::load_aligned(y + i)).store_aligned(residual + i);
     }
     fill_buffers(offset, n);
     for (std::size_t k = 0; k < moving_.size(); ++k) shifted_[k + 1] = columns_[k + 1] + steps_[k] * offset;
     const int count = static_cast<int>(columns_.size());
     const std::size_t triangle = static_cast<std::size_t>(packed(count, 0));
     S* gram = tiles_ == 0 ? total_.data() : part_.data();
-    batch::accumulate(shifted_.data(), count, n, gram, constant_ < 0 ? nullptr : gram + triangle * lanes<S>);
+    batch::accumulate(shifted_.data(), count, n, gram, constant_ < 0 ? nullptr : gram + triangle * lanes<S>,
+                      residual, data_.scaled() ? nullptr : y);
     if (tiles_++ > 0) add_part(triangle + (constant_ < 0 ? 0 : static_cast<std::size_t>(count)));
   }
 

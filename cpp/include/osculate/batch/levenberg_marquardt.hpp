@@ -54,7 +54,7 @@ class LaneGroup {
   void start(int lane) {
     active[0][lane] = starting_[0][lane] = 1;
     status[0][lane] = S(static_cast<int>(Status::not_run));
-    evaluations[0][lane] = iterations[0][lane] = square_cosine_[0][lane] = 0;
+    evaluations[0][lane] = iterations[0][lane] = measure_[0][lane] = 0;
   }
   void stop(int lane) { active[0][lane] = 0; }
 
@@ -171,11 +171,11 @@ class LaneGroup {
       unended = unended & !now;
     };
     if (any_rejected) {
-      const WideMask<S> moved = square_step > zero, tellable = predicted > Wide<S>(100) * get(noise_, 0);
+      const WideMask<S> moved = square_step > zero, tellable = predicted > Wide<S>(100) * noise();
       update(finite_trial_, rejected & finite_there & moved, one);
       update(nonfinite_trial_, rejected & !finite_there & moved, one);
       update(contradicted_, rejected & tellable, choose(ratio >= Wide<S>(-100), one, zero));
-      const WideMask<S> contradicted = set(contradicted_), testable = rejected & cosine_within(stationary);
+      const WideMask<S> contradicted = set(contradicted_), testable = cosine_within(stationary, rejected);
       ends(testable & by_cost & !contradicted, Status::cost);
       ends(testable & by_step & contradicted, Status::no_progress);
       ends(testable & by_step, Status::step);
@@ -195,12 +195,13 @@ class LaneGroup {
         finite_model =
             finite_model & finite(get(normal.gradient, k)) & finite(get(normal.matrix, packed(k, k)));
       ends(arrived & !finite_model, Status::nonfinite);
-      ends(accepted & by_cost & cosine_within(confirming_), Status::cost);
-      ends(accepted & by_step & !by_cost & cosine_within(stationary), Status::step);
+      ends(cosine_within(confirming_, accepted & by_cost), Status::cost);
+      ends(cosine_within(stationary, accepted & by_step & !by_cost), Status::step);
       const Wide<S> eps(std::numeric_limits<S>::epsilon());
       ends(arrived & (get(normal.square, 0) <= eps * eps * get(terms_, 0)), Status::residual);
       if (options_.gtol > 0)
-        ends(arrived & (get(square_cosine_, 0) <= Wide<S>(options_.gtol * options_.gtol)), Status::gradient);
+        ends(arrived & (get(measure_, 0) <= Wide<S>(options_.gtol * options_.gtol) * get(normal.square, 0)),
+             Status::gradient);
       ends(arrived & at_limit(), Status::max_iterations);
     }
     put(status, 0, state);
@@ -215,11 +216,19 @@ class LaneGroup {
     return fixed | ((at <= get(lower, k)) & (g > zero)) | ((at >= get(upper, k)) & (g < zero));
   }
 
-  /// Whether the cosine is at most `most`, or its promise, a reduction by cosine^2 f, drowns in rounding
-  /// errors.
-  WideMask<S> cosine_within(S most) const {
-    const Wide<S> square = get(square_cosine_, 0);
-    return (square <= Wide<S>(most * most)) | (square * get(normal.cost, 0) <= Wide<S>(100) * get(noise_, 0));
+  /// The lanes of `asked` whose cosine is at most `most`, or whose promise, a reduction by cosine^2 f, drowns
+  /// in rounding errors.
+  WideMask<S> cosine_within(S most, const WideMask<S>& asked) const {
+    const Wide<S> measure = get(measure_, 0), square = get(normal.square, 0);
+    const WideMask<S> small = measure <= Wide<S>(most * most) * square;
+    if (!(asked & !small).any()) return asked;
+    return asked & (small | (measure * get(normal.cost, 0) <= Wide<S>(100) * noise() * square));
+  }
+
+  /// The rounding error of f at x: that of r_i is about eps times the sum of its terms.
+  Wide<S> noise() const {
+    const Wide<S> eps(std::numeric_limits<S>::epsilon());
+    return eps * (get(normal.cost, 0) + sqrt(get(normal.square, 0) * get(terms_, 0)));
   }
 
   WideMask<S> at_limit() const {
@@ -255,7 +264,7 @@ class LaneGroup {
 
   /// Moves lanes to `trial` and their model with them.
   void arrive(const WideMask<S>& arrived, const WideMask<S>& fresh, const WideMask<S>& accepted) {
-    const Wide<S> zero(0), eps(std::numeric_limits<S>::epsilon());
+    const Wide<S> zero(0);
     const auto move = [&](Rows<S>& to, const Rows<S>& from, int k) {
       put(to, k, choose(arrived, get(from, k), get(to, k)));
     };
@@ -276,9 +285,8 @@ class LaneGroup {
       measure = larger(choose(fixed_lanes(k), zero, cosine * cosine), measure);
       terms = fma(norm2 * at, at, terms);
     }
-    update(square_cosine_, arrived, choose(square > zero, measure / square, zero));
+    update(measure_, arrived, measure);
     update(terms_, arrived, terms);
-    update(noise_, arrived, eps * (get(normal.cost, 0) + sqrt(square * terms)));
     if (fresh.any()) {
       Wide<S> square_x(0);
       for (int k = 0; k < n_; ++k) square_x = fma(get(square_scale_, k) * get(x, k), get(x, k), square_x);
@@ -298,7 +306,8 @@ class LaneGroup {
   S confirming_;  ///< the cosine that Status::cost needs
   bool bounded_;
   Rows<S> square_scale_, inverse_scale_, low_, high_;
-  Rows<S> radius_{1}, damping_{1}, noise_{1}, terms_{1}, square_cosine_{1};
+  Rows<S> radius_{1}, damping_{1}, terms_{1};
+  Rows<S> measure_{1};  ///< the square of the gradient's cosine, times |r|^2
   Rows<S> starting_{1}, moved_{1}, rejected_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};
   bool disturbed_ = false;  ///< whether a trial was ever rejected
   BoundedStep<S> step_;

@@ -140,6 +140,8 @@ def _fitted(arguments: argparse.Namespace, stack: Stack, setup: _stack_model.Set
     named = _python_file.reference(arguments.model)
     limits = {name: sides for name, sides in setup.bounds.items() if np.isfinite(sides).any()}
     try:
+        if named is not None:  # a mistake in the function is better met before the fits than in them
+            setup.model.f(stack.first_x(), *_tried(setup))
         return fit(
             *(setup.model, stack.x, stack.y, setup.p0),
             sigma=stack.sigma,
@@ -161,6 +163,12 @@ def _fitted(arguments: argparse.Namespace, stack: Stack, setup: _stack_model.Set
         if isinstance(error, (TypeError, ValueError)):
             raise InputError(_as_option(str(error))) from None
         raise
+
+
+def _tried(setup: _stack_model.Setup) -> list[float]:
+    """Values to try a function with: the starts, 1 where a linear solve or a guess gives them."""
+    given = setup.p0 if isinstance(setup.p0, dict) else {}
+    return [float(given.get(name, 1.0)) for name in setup.names]
 
 
 def _as_option(message: str) -> str:

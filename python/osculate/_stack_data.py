@@ -68,6 +68,11 @@ class Stack:
         """How many data sets there are."""
         return math.prod(self.shape)
 
+    def first_x(self) -> Array:
+        """The coordinates of the first data set."""
+        own = self.x.shape == self.y.shape and self.y.ndim > 1
+        return np.asarray(self.x[(0,) * len(self.shape)] if own else self.x)
+
     def name(self, index: tuple[int, ...]) -> str:
         """What messages call one data set."""
         return self.labels[index[0]] if self.labels else str(list(index))

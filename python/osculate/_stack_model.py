@@ -66,6 +66,8 @@ def read_model(text: str, stack: Stack, *, function: bool) -> Model:
             model = Model(_expression(text)[0], stack.coordinates)
         elif (named := _python_file.reference(text)) is not None:
             found = _python_file.load(*named)
+            if not callable(found):
+                raise InputError(f"'{text}' is a {type(found).__name__}: name a function f(x, a, b, ...)")
             model = found if isinstance(found, Model) else Model(found)
         else:
             model = _ready(_terms(text))

@@ -39,6 +39,12 @@ def test_import_brings_nothing_but_numpy():
     assert loaded == "[]\n"
 
 
+def test_models_are_imported_where_they_are_first_used():
+    text = "print('osculate.models' in sys.modules, osculate.models.gaussian, 'models' in dir(osculate))"
+    shown = "<model gaussian(x, height, center, sigma, offset)>"
+    assert python("-c", f"import sys, osculate; {text}") == f"False {shown} True\n"
+
+
 def test_version_is_the_same_everywhere():
     version = metadata.version("osculate")
     assert osculate.__version__ == version

@@ -13,8 +13,9 @@ namespace osculate::batch {
 
 enum class Kind : std::uint8_t { vector, point, lane };
 
-/// An instruction bound to memory. An operand of kind vector or point advances with the tile: `step` is the
-/// distance of two points' values where it reads the data, and 0 where it reads a register of the tile.
+/// An instruction bound to memory. The operand of a unary operation is a vector. An operand of kind vector or
+/// point advances with the tile: `step` is the distance of two points' values where it reads the data, and 0
+/// where it reads a register of the tile.
 template <class S>
 struct Bound {
   using Kernel = void (*)(const Bound&, std::ptrdiff_t offset, std::ptrdiff_t n);
@@ -80,7 +81,8 @@ Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b = {},
   if constexpr (op == Op::ceil) return batch::ceil(a);
   if constexpr (op == Op::sqrt) return batch::sqrt(a);
   if constexpr (op == Op::cbrt) return batch::cbrt(a);
-  if constexpr (op == Op::exp) return batch::exp(a);
+  if constexpr (op == Op::exp) return pack_detail::exp(a);  // in line: its constants stay in registers
+  if constexpr (op == Op::exp_mul) return pack_detail::exp(a * b);
   if constexpr (op == Op::exp2) return batch::exp2(a);
   if constexpr (op == Op::expm1) return batch::expm1(a);
   if constexpr (op == Op::log) return batch::log(a);
@@ -145,6 +147,13 @@ void run_known(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
 }
 
 template <class S, expr::Op op>
+void run_unary(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
+  const S* a = q.a.at(offset);
+  for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
+    operate<S, op>(Pack<S>::load_aligned(a + i)).store_aligned(q.to + i);
+}
+
+template <class S, expr::Op op>
 void run_any(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
   constexpr int operands = op == expr::Op::constant ? 1 : expr::arity(op);
   const AnyReader<S> a{q.a.at(offset), q.a.kind}, b{q.b.at(offset), q.b.kind}, c{q.c.at(offset), q.c.kind};
@@ -185,11 +194,22 @@ typename Bound<S>::Kernel fast_kernel(const Bound<S>& q) {
   }
 }
 
+/// Most exponents are a vector or a number a point times a number a lane.
+template <class S>
+typename Bound<S>::Kernel exp_mul_kernel(const Bound<S>& q) {
+  using enum Kind;
+  if (q.b.kind != lane) return run_any<S, expr::Op::exp_mul>;
+  return q.a.kind == vector ? run_known<S, expr::Op::exp_mul, vector, lane, vector>
+                            : run_known<S, expr::Op::exp_mul, point, lane, vector>;
+}
+
 template <class S, std::size_t... k>
 constexpr std::array<typename Bound<S>::Kernel, sizeof...(k)> any_kernels(std::index_sequence<k...>) {
   return {[] {
     constexpr auto op = static_cast<expr::Op>(k);
-    if constexpr (op == expr::Op::constant || expr::arity(op) > 0)
+    if constexpr (expr::arity(op) == 1)
+      return static_cast<typename Bound<S>::Kernel>(run_unary<S, op>);
+    else if constexpr (op == expr::Op::constant || expr::arity(op) > 1)
       return static_cast<typename Bound<S>::Kernel>(run_any<S, op>);
     else
       return static_cast<typename Bound<S>::Kernel>(nullptr);
@@ -219,6 +239,8 @@ typename Bound<S>::Kernel kernel(const Bound<S>& q) {
       return detail::fast_kernel<S, Op::fms>(q);
     case Op::fnma:
       return detail::fast_kernel<S, Op::fnma>(q);
+    case Op::exp_mul:
+      return detail::exp_mul_kernel<S>(q);
     default:
       return any[static_cast<std::size_t>(q.op)];
   }

@@ -61,18 +61,19 @@ enum class Op : std::uint8_t {
   logical_and,
   logical_or,
   // of three
-  select,  ///< a != 0 ? b : c
-  fma,     ///< a * b + c; a tape makes them, a graph has none
-  fms,     ///< a * b - c
-  fnma,    ///< c - a * b
+  select,   ///< a != 0 ? b : c
+  fma,      ///< a * b + c; a tape makes them, a graph has none
+  fms,      ///< a * b - c
+  fnma,     ///< c - a * b
+  exp_mul,  ///< exp(a * b), of tapes too
 };
 
-constexpr int operations = static_cast<int>(Op::fnma) + 1;
+constexpr int operations = static_cast<int>(Op::exp_mul) + 1;
 
 constexpr int arity(Op op) {
   if (op < Op::neg) return 0;
   if (op < Op::add) return 1;
-  return op < Op::select ? 2 : 3;
+  return op < Op::select || op == Op::exp_mul ? 2 : 3;
 }
 
 constexpr bool commutes(Op op) {
@@ -90,7 +91,7 @@ constexpr const char* name(Op op) {
       "sin",       "cos",       "tan",        "asin",   "acos",  "atan", "sinh", "cosh",       "tanh",
       "asinh",     "acosh",     "atanh",      "erf",    "erfc",  "not",  "add",  "sub",        "mul",
       "div",       "pow",       "atan2",      "hypot",  "min",   "max",  "less", "less_equal", "equal",
-      "not_equal", "and",       "or",         "select", "fma",   "fms",  "fnma"};
+      "not_equal", "and",       "or",         "select", "fma",   "fms",  "fnma", "exp_mul"};
   return names[static_cast<int>(op)];
 }
 
@@ -194,6 +195,8 @@ inline double evaluate(Op op, double a, double b = 0, double c = 0) {
       return std::fma(a, b, -c);
     case Op::fnma:
       return std::fma(-a, b, c);
+    case Op::exp_mul:
+      return std::exp(a * b);
     default:
       return nan;  // a leaf
   }

@@ -136,16 +136,21 @@ class TapeCompiler {
     if (arity(n.op) > 2) call(n.c);
   }
 
-  /// a * b + c in one operation where the product is used nowhere else.
+  /// a * b + c, or exp(a * b), in one operation where the product is used nowhere else.
   void fuse(Id id) {
     Node& n = fused_[static_cast<std::size_t>(id)];
-    if ((n.op != Op::add && n.op != Op::sub) || low_.rate(id) != Rate::cell) return;
+    if ((n.op != Op::add && n.op != Op::sub && n.op != Op::exp) || low_.rate(id) != Rate::cell) return;
     const auto product = [&](Id operand) {
       return fused_[static_cast<std::size_t>(operand)].op == Op::mul &&
              uses_[static_cast<std::size_t>(operand)] == 1 && low_.rate(operand) == Rate::cell;
     };
     const Id a = n.a, b = n.b;
-    if (product(a)) {
+    if (n.op == Op::exp) {
+      if (!product(a)) return;
+      const Node& factor = fused_[static_cast<std::size_t>(a)];
+      n = {.op = Op::exp_mul, .a = factor.a, .b = factor.b};
+      uses_[static_cast<std::size_t>(a)] = 0;
+    } else if (product(a)) {
       const Node& factor = fused_[static_cast<std::size_t>(a)];
       n = {.op = n.op == Op::add ? Op::fma : Op::fms, .a = factor.a, .b = factor.b, .c = b};
       uses_[static_cast<std::size_t>(a)] = 0;
@@ -195,7 +200,8 @@ class TapeCompiler {
     if (arity(n.op) > 0) i.a = operand(n.a);
     if (arity(n.op) > 1) i.b = operand(n.b);
     if (arity(n.op) > 2) i.c = operand(n.c);
-    const bool free_order = commutes(n.op) || n.op == Op::fma || n.op == Op::fms || n.op == Op::fnma;
+    const bool free_order =
+        commutes(n.op) || n.op == Op::fma || n.op == Op::fms || n.op == Op::fnma || n.op == Op::exp_mul;
     if (free_order && i.a.where < i.b.where) std::swap(i.a, i.b);
     return i;
   }

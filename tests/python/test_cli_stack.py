@@ -4,63 +4,24 @@ from __future__ import annotations
 
 import csv
 import json
-import os
 import re
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from stack_files import DECAY, TAU, T, expected, saved, stacked, write_files
 
 import osculate
-from osculate import _stack
 from osculate._stack_progress import Bar
 from osculate.cli import main
-
-TIMEOUT = 60  # seconds; generous, a hang is what it is for
-T = np.linspace(0, 5, 40)
-TAU = np.linspace(0.8, 2.0, 12).reshape(3, 4)
-FILE = """
-import numpy as np
-
-def decay(t, a, tau, c):
-    return a * np.exp(-t / tau) + c
-
-def broken(t, a):
-    raise ArithmeticError("no such luck")
-
-def stack():
-    t = np.linspace(0, 5, 40)
-    tau = np.linspace(0.8, 2.0, 12).reshape(3, 4, 1)
-    return t, decay(t, 2.0, tau, 0.5)
-
-def failing():
-    return 1 / 0
-"""
-DECAY = ("--model", "decay.py:decay", "--start", "tau=1")
-
-
-def stacked() -> Any:
-    noise = 0.01 * np.random.default_rng(5).standard_normal((3, 4, 40))
-    return 2 * np.exp(-T / TAU[..., None]) + 0.5 + noise
 
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A Python file, a stack with its axis of points last and first, and a table of its traces."""
     monkeypatch.chdir(tmp_path)
-    Path("decay.py").write_text(FILE)
-    stack = stacked()
-    np.save("stack.npy", stack)
-    np.save("movie.npy", np.moveaxis(stack, -1, 0))
-    np.save("times.npy", T)
-    np.savez("both.npz", x=T, y=stack, s=np.full(40, 0.01))
-    columns = np.column_stack([T, stack.reshape(12, 40).T])
-    header = "t (ms)," + ",".join(f"cell {k}" for k in range(12))
-    np.savetxt("traces.csv", columns, delimiter=",", header=header, comments="")
+    write_files()
     return tmp_path
 
 
@@ -69,15 +30,6 @@ def fit(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> d
     assert main(["fit", *arguments, "--json", "-"]) == code
     report: dict[str, Any] = json.loads(capsys.readouterr().out)
     return report
-
-
-def saved(path: str = "fit.npz") -> dict[str, Any]:
-    with np.load(path) as archive:
-        return {name: archive[name] for name in archive.files}
-
-
-def expected(**options: Any) -> osculate.FitResult:
-    return osculate.fit("a*exp(-x/tau) + c", T, stacked(), {"tau": 1.0}, **options)
 
 
 @pytest.mark.parametrize(
@@ -269,97 +221,6 @@ def test_names_of_ready_models_stay_names_of_parameters(
     assert report["parameters"]["constant"]["value"] == 2
 
 
-CASES: list[tuple[list[str], str]] = [
-    (["stack.npy"], "there is no model: add --model"),
-    (
-        ["stack.npy", "--model", "a*exp(-x/tau)"],
-        "no start value for tau, and no linear solve gives one: add --start",
-    ),
-    (["stack.npy", "--model", "a*exp(-x/tau", "--start", "tau=1"], "--model: '"),
-    (["stack.npy", "--model", "log(y) = a*x"], "has no left side, got 'log(y) ='"),
-    (["stack.npy", *DECAY, "--axis", "3"], "--axis 3 is none of stack.npy, whose shape is (3, 4, 40)"),
-    (["stack.npy", *DECAY, "--axis", "t"], "--axis: expected the number of an axis"),
-    (
-        ["stack.npy", "--model", "biexponential", "--axis", "0"],
-        "has 3 points a fit, the model 5 free parameters: name",
-    ),
-    (["stack.npy", *DECAY, "--x", "none.npy"], "--x: there is no file 'none.npy'"),
-    (
-        ["stack.npy", *DECAY, "--axis", "1", "--x", "times.npy"],
-        "--x times.npy has shape (40,), but a fit has 4",
-    ),
-    (
-        ["stack.npy", *DECAY, "--sigma", "decay.py:stack"],
-        "--sigma: 'decay.py:stack' has several arrays, x, y",
-    ),
-    (["stack.npy", *DECAY, "--sigma", "-1"], "--sigma is -1: standard deviations must be positive"),
-    (["stack.npy", *DECAY, "--start", "q=1"], "--start gives 'q', which the model does not have"),
-    (
-        ["stack.npy", *DECAY, "--bounds", "taw=0:"],
-        "--bounds gives 'taw', which the model does not have (did you",
-    ),
-    (["stack.npy", *DECAY, "--bounds", "tau=2:"], "the start tau=1 is outside its bounds 2:inf"),
-    (["stack.npy", *DECAY, "--fixed", "c"], "no value for the fixed c: write --fixed c=..."),
-    (["stack.npy", *DECAY, "--fixed", "a=1,tau,c=1"], "all parameters are fixed"),
-    (["stack.npy", *DECAY, "--columns", "all"], "--columns is for tables"),
-    (["stack.npy", *DECAY, "--max-evaluations", "9"], "use --max-iterations"),
-    (["stack.npy", *DECAY, "--start-set", "2"], "--start-set is for a table's single fit"),
-    (["stack.npy", *DECAY, "--out", "fit.txt"], "cannot write 'fit.txt': end the name in .npz or .csv"),
-    (["stack.npy", *DECAY, "--out", "q/fit.npz"], "there is no directory 'q'"),
-    (["stack.npy", *DECAY, "--out", "stack.npy"], "end the name in .npz or .csv"),
-    (["both.npz", *DECAY, "--out", "both.npz"], "'both.npz' is the data file and would be overwritten"),
-    (["stack.npy", "--model", "gaussian2d"], "--model gaussian2d has 2 coordinates, the data have 1"),
-    (["stack.npy", "--model", "polynomial"], "a polynomial needs its degree: write 'polynomial(2)'"),
-    (["stack.npy", "--model", "decoy.py:decay"], "there is no file 'decoy.py': did you mean 'decay.py'?"),
-    (["stack.npy", "--model", "decay.py:dekay"], "'decay.py' has no 'dekay': it has decay, broken"),
-    (["stack.npy", "--model", "bad.py:f"], "'bad.py' cannot be run: SyntaxError"),
-    (
-        ["stack.npy", "--model", "worse.py:f"],
-        "'worse.py' cannot be run: NameError: name 'q' is not defined (line 2)",
-    ),
-    (
-        ["stack.npy", "--model", "decay.py:broken", "--start", "a=1"],
-        "failed: ArithmeticError: no such luck (line 8)",
-    ),
-    (["stack.npy", "--model", "decay.py:__name__"], "--model: 'decay.py:__name__' is a str: name a function"),
-    (
-        ["decay.py:failing", *DECAY],
-        "'decay.py:failing' failed: ZeroDivisionError: division by zero (line 16)",
-    ),
-    (["odd.npz", *DECAY], "odd.npz has no array y: call the data y and their coordinates x"),
-    (["none.npy", *DECAY], "there is no file 'none.npy'"),
-    (
-        ["traces.csv", *DECAY, "--columns", "cell 99"],
-        "--columns names 'cell 99', which is no column of traces.csv",
-    ),
-    (["traces.csv", *DECAY, "--columns", "t_ms"], "--columns names 't_ms', which is a predictor"),
-    (["traces.csv", *DECAY, "--axis", "0"], "--axis is for arrays, traces.csv is a table"),
-    (["traces.csv", "--model", "a*q", "--columns", "all"], "the model names no column of traces.csv"),
-    (["traces.csv", *DECAY, "--x", "q"], "--x names 'q', which is no column of traces.csv"),
-    (["traces.csv", *DECAY, "--sigma", "q"], "--sigma names 'q', which is no column of traces.csv"),
-    (
-        ["traces.csv", "--model", "a*t_ms", "--start", "a=1", "--loss", "poisson"],
-        "--loss poisson is for many fits",
-    ),
-]
-
-
-@pytest.mark.parametrize(("arguments", "reason"), CASES, ids=[reason[:50] for _, reason in CASES])
-def test_wrong_input_is_one_line_and_exit_code_2(
-    arguments: list[str], reason: str, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    Path("bad.py").write_text("def f(x, a:\n")
-    Path("worse.py").write_text("\nq\n")
-    np.savez("odd.npz", u=np.ones((3, 4)), v=np.ones(4))
-    assert main(["fit", *arguments]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.startswith("osculate: error: ")
-    assert err.count("\n") == 1
-    assert reason in err
-    assert len(err) < 400
-
-
 def test_progress_is_shown_when_asked_for_and_not_elsewhere(
     folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -377,87 +238,3 @@ def test_progress_without_tqdm_is_in_percents(
         for done in (1, 50, 51, 200):
             bar(done, 200)
     assert capsys.readouterr().err == "\r  0% of 200 fits\r 25% of 200 fits\r100% of 200 fits\n"
-
-
-@pytest.mark.parametrize("suffix", ["npz", "csv"])
-def test_finished_fits_of_an_interrupted_call_are_written(
-    suffix: str, folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def interrupted(*arguments: Any, **options: Any) -> None:
-        result = osculate.fit(*arguments, **options)
-        result.status[1:] = osculate.Status.not_run
-        raise osculate.Interrupted(result)
-
-    monkeypatch.setattr(_stack, "fit", interrupted)
-    assert main(["fit", "both.npz", *DECAY, "--out", f"fit.{suffix}"]) == 130
-    out, err = capsys.readouterr()
-    assert err == f"osculate: interrupted after 4 of 12 fits; they are in 'fit.{suffix}'\n"
-    assert re.search(r"^ +8 +66\.67% +not_run: ", out, re.M)
-    if suffix == "npz":
-        assert np.array_equal(saved()["params"][0], expected().params[0])
-        assert np.isnan(saved()["params"][1:]).all()
-    else:
-        with Path("fit.csv").open(newline="") as file:
-            rows = list(csv.DictReader(file))
-        assert [row["outcome"] for row in rows[4:]] == ["not_run"] * 8
-        assert float(rows[3]["tau"]) == expected()["tau"][0, 3]
-
-
-# As many fits as take longer than the signal needs, in no memory.
-ENDLESS = """
-import numpy as np
-
-def stack():
-    x = np.linspace(0, 5, 1000)
-    return x, np.broadcast_to(2 * np.exp(-x / 1.3) + 0.5 + 0.1 * np.sin(99 * x), (500_000, 1000))
-"""
-# Says when the core has finished some.
-INTERRUPTIBLE = """
-import signal, sys
-signal.signal(signal.SIGINT, signal.default_int_handler)
-from osculate import _core
-from osculate.cli import main
-core_fit, said = _core.fit, []
-def fit(*arguments):
-    *rest, poll = arguments
-    def say(done):
-        if done and not said:
-            said.append(print("solving", flush=True))
-        return None if poll is None else poll(done)
-    return core_fit(*rest, say)
-_core.fit = fit
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
-def test_interrupt_of_a_process_is_exit_code_130_with_the_finished_fits(tmp_path: Path) -> None:
-    (tmp_path / "endless.py").write_text(ENDLESS)
-    model = ["--model", "a*exp(-x/tau) + c", "--start", "a=1,tau=1,c=0"]
-    pipe = subprocess.PIPE
-    with subprocess.Popen(
-        [sys.executable, "-c", INTERRUPTIBLE, "fit", "endless.py:stack", *model, "--out", "fit.npz"],
-        cwd=tmp_path,
-        stdout=pipe,
-        stderr=pipe,
-        text=True,
-    ) as process:
-        try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "solving\n"
-            process.send_signal(signal.SIGINT)
-            out, err = process.communicate(timeout=TIMEOUT)
-        finally:
-            process.kill()
-    assert process.returncode == 130, err
-    message = re.fullmatch(r"osculate: interrupted after (\d+) of 500000 fits; they are in 'fit.npz'\n", err)
-    assert message
-    done = int(message[1])
-    assert 0 < done < 500_000
-    assert "not_run" in out
-    file = saved(str(tmp_path / "fit.npz"))
-    finished = file["status"] > 0
-    assert np.count_nonzero(finished) == done
-    first = np.flatnonzero(finished)[0]
-    assert np.array_equal(file["params"][finished], np.broadcast_to(file["params"][first], (done, 3)))
-    assert file["params"][first, 1] == pytest.approx(1.3, rel=0.05)

@@ -43,6 +43,8 @@ class Stack:
         What the data sets are called where they are columns.
     notes : tuple of str
         What was renamed or guessed, one sentence each.
+    image : tuple of int or None
+        Rows and columns where the points of a data set are the pixels of an image.
     """
 
     source: str
@@ -52,6 +54,7 @@ class Stack:
     sigma: Array | None = None
     labels: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+    image: tuple[int, int] | None = None
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -136,6 +139,7 @@ def read_stack(
         x=coordinates[0] if coordinates.ndim == 2 and len(coordinates) == 1 else coordinates,
         coordinates=COORDINATES[:rows] if rows <= 3 else tuple(f"x{k}" for k in range(rows)),
         sigma=None if sigma is None else _sigma(sigma, arrays, y, axes),
+        image=(sizes[0], sizes[1]) if len(sizes) == 2 else None,
     )
 
 

@@ -19,7 +19,7 @@ CURVE_POINTS = 400
 FAILED = "not converged"
 _DATA, _CURVE, _ZERO, _FAILED = "#0072B2", "#D55E00", "#888888", "#CC3311"
 _WIDTH = 10.0  # inches
-_FITS_HEIGHT = 3.6
+_FITS_HEIGHT, _IMAGES_HEIGHT = 3.6, 2.9
 
 
 def save(report: Report, path: str) -> None:
@@ -43,13 +43,14 @@ def figure(report: Report) -> Figure:
     rows = -(-panels // columns)
     one = report.stack.fits == 1
     height_below = 0.0 if one else rows * (2.35 if len(report.stack.shape) == 2 else 2.1)
-    height = 0.7 + _FITS_HEIGHT + height_below
+    height_above = _FITS_HEIGHT if report.stack.image is None else _IMAGES_HEIGHT
+    height = 0.7 + height_above + height_below
     canvas = Figure(figsize=(_WIDTH, height), layout="constrained")
     canvas.suptitle(_title(report), fontsize=11, x=0.01, ha="left", parse_math=False)
     if one:
         above: SubFigure | Figure = canvas
     else:
-        halves: Any = canvas.subfigures(2, 1, height_ratios=[_FITS_HEIGHT, height_below], hspace=0.0)
+        halves: Any = canvas.subfigures(2, 1, height_ratios=[height_above, height_below], hspace=0.0)
         above = halves[0]
         draw_maps(halves[1], report, (rows, columns))
     draw_fits(above, report, chosen)
@@ -85,6 +86,9 @@ def draw_fits(canvas: SubFigure | Figure, report: Report, chosen: list[tuple[str
     """Data and curve above, residuals on one scale below."""
     if not chosen:
         return
+    if report.stack.image is not None:
+        draw_images(canvas, report, chosen)
+        return
     grid = canvas.subplots(2, len(chosen), squeeze=False, sharex="col", height_ratios=[3, 1])
     largest = 0.0
     headings = [_heading(report, text, index, 132 // len(chosen)) for text, index in chosen]
@@ -109,6 +113,36 @@ def draw_fits(canvas: SubFigure | Figure, report: Report, chosen: list[tuple[str
     grid[1, 0].set_ylabel("residual" if report.stack.sigma is None else "residual / sigma")
     canvas.align_ylabels(grid[:, 0])
     grid[0, -1].legend(frameon=False, fontsize=8.5)
+
+
+def draw_images(
+    canvas: SubFigure | Figure, report: Report, chosen: list[tuple[str, tuple[int, ...]]]
+) -> None:
+    """Images with the fit's contours, and beside each its residuals, all on one scale."""
+    stack, model = report.stack, report.setup.model
+    grid = canvas.subplots(1, 2 * len(chosen), squeeze=False)[0].reshape(-1, 2)
+    fitted = [np.asarray(model(stack.x, *report.result.params[index]), dtype=float) for _, index in chosen]
+    data = [np.asarray(stack.y[index], dtype=float) for _, index in chosen]
+    residuals = [y - f for y, f in zip(data, fitted, strict=True)]
+    converged = [r for r, (text, _) in zip(residuals, chosen, strict=True) if text != FAILED]
+    largest = (
+        max((float(np.nanmax(np.abs(r))) for r in converged if np.isfinite(r).any()), default=0.0) or 1.0
+    )
+    for (left, right), y, f, r, (text, index) in zip(grid, data, fitted, residuals, chosen, strict=True):
+        left.imshow(y.reshape(stack.image), cmap="viridis")
+        if np.isfinite(f).all() and np.ptp(f) > 0 and min(stack.image or (0,)) > 1:
+            left.contour(f.reshape(stack.image), levels=5, colors="white", linewidths=0.8)
+        shown = right.imshow(r.reshape(stack.image), cmap="RdBu_r", vmin=-largest, vmax=largest)
+        color = _FAILED if text == FAILED else "black"
+        lines = "\n".join(_heading(report, text, index, 132 // len(chosen)))
+        left.set_title(lines, fontsize=8.5, loc="left", color=color, parse_math=False)
+        right.set_xlabel("residual", fontsize=9)
+        left.set_xlabel("data, contours of the fit", fontsize=9)
+        left.tick_params(labelsize=8)
+        right.set(xticks=[], yticks=[])
+    bar = canvas.colorbar(shown, ax=grid.ravel().tolist(), shrink=0.6, aspect=18, pad=0.01)
+    bar.ax.tick_params(labelsize=8)
+    bar.outline.set_visible(False)
 
 
 def _coordinate(report: Report) -> str:

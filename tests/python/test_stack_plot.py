@@ -185,7 +185,9 @@ def test_title_has_model_share_and_rate() -> None:
     )
 
 
-def test_points_of_images_are_numbered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_are_drawn_with_contours_and_residuals(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(tmp_path)
     y, x = np.mgrid[:6, :7]
     np.save(
@@ -196,8 +198,12 @@ def test_points_of_images_are_numbered(tmp_path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(_stack_plot, "figure", lambda what: figures.append(draw(what)) or figures[-1])
     assert main(["fit", "images.npy", "--axis", "1,2", "--model", "gaussian2d", "--plot", "fit.svg"]) == 0
     above, _ = panels(figures[0])
-    assert above[-1].get_xlabel() == "point"
-    assert len(above[0].lines[0].get_xdata()) == 42
+    pictures = [axes.images[0] for axes in above[:6]]
+    assert [picture.get_array().shape for picture in pictures] == [(6, 7)] * 6
+    index = {"[0]": 0, "[1]": 1, "[2]": 2}[title(above[0]).split("\n")[0].removeprefix("worst ")]
+    assert np.array_equal(pictures[0].get_array(), np.load("images.npy")[index])
+    assert len({picture.get_clim() for picture in pictures[1::2]}) == 1
+    assert [axes.get_xlabel() for axes in above[:2]] == ["data, contours of the fit", "residual"]
     assert Path("fit.svg").read_text().startswith("<?xml")
 
 

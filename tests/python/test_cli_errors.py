@@ -180,7 +180,11 @@ WAITING = """
 import os, signal, sys
 signal.signal(signal.SIGINT, signal.default_int_handler)
 from osculate.cli import main
-print("waiting", flush=True)
+class Input:  # tells when the command asks for it
+    def __getattr__(self, name):
+        print("waiting", flush=True)
+        return getattr(sys.__stdin__, name)
+sys.stdin = Input()
 sys.exit(main(["fit", "-", "--model", "a*x", "--start", "a=1"]))
 """
 

@@ -3,7 +3,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 #include <osculate/expr/derive.hpp>
-#include <osculate/expr/text.hpp>
+#include <osculate/expr/tape_text.hpp>
 
 #include <map>
 
@@ -34,18 +34,34 @@ const expr::Node& node(const Graph& g, Id id) {
   return g[id];
 }
 
-std::string text(const Graph& g, Id id, const std::vector<std::string>& parameters,
-                 const std::vector<std::string>& coordinates) {
+expr::Names names_from(const std::vector<std::string>& parameters,
+                       const std::vector<std::string>& coordinates) {
   const auto from = [](const std::vector<std::string>& names, const char* other) {
-    return [&names, other](int k) {
+    return [names, other](int k) {
       return static_cast<std::size_t>(k) < names.size() ? names[static_cast<std::size_t>(k)]
                                                         : other + std::to_string(k);
     };
   };
-  const std::vector<std::string> no_names;
-  const expr::Names names{from(parameters, "p"), from(coordinates, "x"), from(no_names, "array")};
+  return {from(parameters, "p"), from(coordinates, "x"), from({}, "array")};
+}
+
+std::string text(const Graph& g, Id id, const std::vector<std::string>& parameters,
+                 const std::vector<std::string>& coordinates) {
   node(g, id);
+  const expr::Names names = names_from(parameters, coordinates);
   return expr::Writer(g, names)(id);
+}
+
+/// The tape that fits of `root` with all parameters free would run.
+std::string tape_text(const Graph& g, Id id, const std::vector<std::string>& parameters,
+                      const std::vector<std::string>& coordinates) {
+  node(g, id);
+  std::vector<int> active;
+  for (std::size_t k = 0; k < parameters.size(); ++k) active.push_back(static_cast<int>(k));
+  const expr::Names names = names_from(parameters, coordinates);
+  const auto tape =
+      expr::TapeCompiler::compile(g, id, static_cast<int>(parameters.size()), active, expr::Rate::point);
+  return expr::TapeWriter(tape, names)();
 }
 
 /// Every node as (operation, a, b, c, value): what a pickle keeps, without naming an instruction set.
@@ -135,6 +151,7 @@ void bind_expr(py::module_& m) {
           },
           py::arg("root"), py::arg("parameters"))
       .def("text", &text, py::arg("node"), py::arg("parameters"), py::arg("coordinates"))
+      .def("tape", &tape_text, py::arg("node"), py::arg("parameters"), py::arg("coordinates"))
       .def(
           "node",
           [](const Graph& g, Id id) {

@@ -163,7 +163,7 @@ class Model:
 
     def explain(self) -> str:
         """Return what is computed how often: the expression, its derivatives and their operations by rate."""
-        return explain(self._call_text(), self.expression, self.derivatives, self._latest())
+        return explain(self._call_text(), self.expression, self.derivatives, self.coordinates, self._latest())
 
     def linear_parameters(self, among: Sequence[str] | None = None) -> tuple[str, ...]:
         """Return parameters that enter linearly, jointly, as many as the order of names allows.

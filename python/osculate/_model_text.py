@@ -3,20 +3,28 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ._trace import Trace, Untraceable
 from ._trace_linear import RATES, operations
 
 
-def explain(call: str, expression: str, derivatives: Mapping[str, str], traced: Trace | Untraceable) -> str:
+def explain(
+    call: str,
+    expression: str,
+    derivatives: Mapping[str, str],
+    coordinates: Sequence[str],
+    traced: Trace | Untraceable,
+) -> str:
     """Return the sections, one below the other."""
     if isinstance(traced, Untraceable):
         return f"{call} is not traced: {traced.why_not}"
     lines = [f"{call} = {expression}", ""]
     width = max(map(len, derivatives), default=0)
     lines += [f"d/d{name.ljust(width)} = {text}" for name, text in derivatives.items()]
-    return "\n".join([*lines, "", *_operations(traced)])
+    tape = traced.graph.tape(traced.root, list(derivatives), list(coordinates)).rstrip()
+    heading = "tape, factors of a fit pulled out of the sums:"
+    return "\n".join([*lines, "", *_operations(traced), "", heading, tape])
 
 
 def _operations(traced: Trace) -> list[str]:

@@ -338,7 +338,12 @@ def test_explain() -> None:
     assert any(line.split()[:2] == ["per", "fit"] and "1 exp" in line for line in lines)
     assert any(line.split()[:2] == ["per", "point"] and "1 log" in line for line in lines)
     assert any(line.split()[:2] == ["per", "cell"] and "mul" in line for line in lines)
-    assert lines[-1] == "arrays of the function's own, a number for each point: 1"
+    assert "arrays of the function's own, a number for each point: 1" in lines
+    tape = lines[lines.index("tape, factors of a fit pulled out of the sums:") :]
+    assert tape[1] == "per fit"
+    assert any(line.endswith(" = exp b") for line in tape)
+    assert any("log(x)" in line and "array0" in line for line in tape[tape.index("per point") :])
+    assert tape[-1].startswith("  derivative by b: x")
 
 
 def test_repr_names_function_and_arguments() -> None:

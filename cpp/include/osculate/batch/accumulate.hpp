@@ -9,6 +9,19 @@ namespace osculate::batch {
 /// Place of row u, column v <= u in a packed lower triangle.
 constexpr int packed(int u, int v) { return u * (u + 1) / 2 + v; }
 
+/// Normal equations of every lane: rows of one number a lane.
+template <class S>
+struct Normal {
+  explicit Normal(int parameters = 0)
+      : gradient(static_cast<std::size_t>(parameters)),
+        matrix(static_cast<std::size_t>(packed(parameters, 0))) {}
+
+  Rows<S> cost{1};    ///< sum of the losses over 2
+  Rows<S> square{1};  ///< |r|^2, with a robust loss sum rho' r^2
+  Rows<S> gradient;   ///< J'r
+  Rows<S> matrix;     ///< J'J, packed lower triangle
+};
+
 namespace detail {
 
 #if defined(__AVX512F__)

@@ -26,19 +26,6 @@ struct Data {
   bool scaled() const { return weight || loss != BatchLoss::linear; }
 };
 
-/// Normal equations of every lane: rows of one number a lane.
-template <class S>
-struct Normal {
-  explicit Normal(int parameters = 0)
-      : gradient(static_cast<std::size_t>(parameters)),
-        matrix(static_cast<std::size_t>(packed(parameters, 0))) {}
-
-  Rows<S> cost{1};    ///< sum of the losses over 2
-  Rows<S> square{1};  ///< |r|^2, with a robust loss sum rho' r^2
-  Rows<S> gradient;   ///< J'r
-  Rows<S> matrix;     ///< J'J, packed lower triangle
-};
-
 template <class S>
 class Interpreter {
  public:

@@ -24,29 +24,19 @@ struct LaneOptions {
 
 template <class S>
 class LaneGroup {
+  static std::size_t rows(int n) { return static_cast<std::size_t>(n); }
+  int n_;
+
  public:
   LaneGroup(int n, const LaneOptions<S>& options, bool bounded)
-      : x(rows(n)),
-        trial(rows(n)),
-        lower(rows(n)),
-        upper(rows(n)),
-        normal(n),
-        at_trial(n),
-        n_(n),
-        options_(options),
-        confirming_(std::max(std::pow(options.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()))),
-        bounded_(bounded),
-        square_scale_(rows(n)),
-        inverse_scale_(rows(n)),
-        low_(rows(n)),
-        high_(rows(n)),
-        step_(n) {}
+      : n_(n), options_(options), bounded_(bounded), step_(n) {}
 
-  Rows<S> x;                   ///< the best accepted points
-  Rows<S> trial;               ///< where the model is wanted next
-  Rows<S> lower, upper;        ///< bounds, where there are any
-  Normal<S> normal, at_trial;  ///< normal equations at x, and at `trial`: set by who evaluates
-  Rows<S> status{1};           ///< a Status a lane; not_run while it goes on
+  Rows<S> x{rows(n_)};                       ///< the best accepted points
+  Rows<S> trial{rows(n_)};                   ///< where the model is wanted next
+  Rows<S> lower{rows(n_)}, upper{rows(n_)};  ///< bounds, where there are any
+  Normal<S> normal = Normal<S>(n_);          ///< normal equations at x
+  Normal<S> at_trial = Normal<S>(n_);        ///< and at `trial`: set by who evaluates
+  Rows<S> status{1};                         ///< a Status a lane; not_run while it goes on
   Rows<S> iterations{1}, evaluations{1};
   Rows<S> active{1};  ///< 1 for lanes that have a problem
 
@@ -87,7 +77,6 @@ class LaneGroup {
  private:
   static constexpr S stationary = S(1e-2);  // stop.hpp
 
-  static std::size_t rows(int n) { return static_cast<std::size_t>(n); }
   static std::size_t row(int k) { return static_cast<std::size_t>(k); }
   int offset() const { return part<S> == lanes<S> ? 0 : offset_; }
   Wide<S> get(const Rows<S>& r, int k) const { return Wide<S>::load(r[row(k)] + offset()); }
@@ -300,12 +289,12 @@ class LaneGroup {
     update(iterations, accepted, get(iterations, 0) + Wide<S>(1));
   }
 
-  int n_;
   int offset_ = 0;  ///< of the part that is worked on
   LaneOptions<S> options_;
-  S confirming_;  ///< the cosine that Status::cost needs
+  /// The cosine that Status::cost needs.
+  S confirming_ = std::max(std::pow(options_.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()));
   bool bounded_;
-  Rows<S> square_scale_, inverse_scale_, low_, high_;
+  Rows<S> square_scale_{rows(n_)}, inverse_scale_{rows(n_)}, low_{rows(n_)}, high_{rows(n_)};
   Rows<S> radius_{1}, damping_{1}, terms_{1};
   Rows<S> measure_{1};  ///< the square of the gradient's cosine, times |r|^2
   Rows<S> starting_{1}, moved_{1}, rejected_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};

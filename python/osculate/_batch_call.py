@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from . import _core
 from ._batch_data import Data, FloatArray, read_parameters
+from ._batch_options import LOSSES, Observers, Options
 from ._batch_result import FitResult, Interrupted
 from ._batch_starts import Starts, rescue_starts
 from ._model import Model
@@ -19,30 +20,8 @@ from ._result import Status
 from ._trace import Trace
 
 CHUNK = 65536  # fits whose starts are guessed at a time
-LOSSES = {"linear": 0, "soft_l1": 1, "huber": 2, "cauchy": 3, "arctan": 4, "poisson": 5}
 # In float32 the products of a column pulled out of its factor must not under- or overflow: x^6, say.
 FLOAT32_FACTOR_RANGE = (1e-6, 1e6)
-
-
-@dataclass(frozen=True)
-class Options:
-    """What `fit` was asked for beside the data."""
-
-    loss: str
-    f_scale: float
-    max_iterations: int
-    ftol: float
-    xtol: float
-    gtol: float
-    covariance: bool | str
-    absolute_sigma: bool
-    dtype: type[Any]
-    threads: int
-    rescue: int
-    seed: int
-    on_interrupt: str
-    initial_radius: float = 1.0
-    max_evaluations: int = 0
 
 
 @dataclass(frozen=True)
@@ -58,7 +37,7 @@ class Call:
     options: Options
     trace: Trace | None
     why_not: str | None
-    report: Callable[[int], bool | None] | None = None
+    report: Observers | None = None
 
     def run(self) -> FitResult:
         """Fit everything. Raises Interrupted with what is finished."""
@@ -69,23 +48,41 @@ class Call:
             except Interrupted as interrupted:
                 raise Interrupted(interrupted.result.first(self)) from None
         result = self._empty()
-        done = 0
         try:
-            for key in self._chunks():
-                part = self.data.take(key)
-                start = self.starts(self, part, key)
-                self._engine(part, start, self._bounds(key), result, key, done)
-                done += part.fits
+            self._fill(result)
             result = self._rescue(result)
-            if not self.options.covariance:
-                result = result._with(_packed=None)
-        except KeyboardInterrupt:
-            if self.options.on_interrupt == "return":
-                return result
-            raise Interrupted(result) from None
         except StopIteration:
-            pass
-        return result
+            self._blank(result)
+        except KeyboardInterrupt:
+            self._blank(result)
+            if self.options.on_interrupt == "raise":
+                raise Interrupted(self._finished(result)) from None
+        return self._finished(result)
+
+    def _fill(self, result: FitResult) -> None:
+        """Fits everything, chunk by chunk."""
+        done = 0
+        for key in self._chunks():
+            part = self.data.take(key)
+            start = self.starts(self, part, key)
+            self._engine(part, start, self._bounds(key), result, key, done)
+            done += part.fits
+        if self.report is not None and not self.report(done):
+            raise StopIteration
+
+    def _blank(self, result: FitResult) -> None:
+        """Numbers of the fits that did not run, and the errors of robust ones, which would have come last."""
+        ended = result.status != Status.not_run
+        for array in (result.params, result.stderr, result.cost, result._packed):
+            if array is not None:
+                array[~ended] = np.nan
+        if self._sandwich:
+            for array in (result.stderr, result._packed):
+                if array is not None:
+                    array[...] = np.nan
+
+    def _finished(self, result: FitResult) -> FitResult:
+        return result if self.options.covariance else result._with(_packed=None)
 
     def _empty(self) -> FitResult:
         shape, p, dtype = self.data.shape, len(self.names), self.options.dtype
@@ -93,9 +90,7 @@ class Call:
         wanted = bool(self.options.covariance) or self._sandwich
         return FitResult(
             names=self.names,
-            params=np.full((*shape, p), np.nan, dtype=dtype)
-            if self.data.fits <= CHUNK
-            else np.empty((*shape, p), dtype),
+            params=np.empty((*shape, p), dtype),
             stderr=np.empty((*shape, p), dtype),
             cost=np.empty(shape, dtype),
             status=np.full(shape, Status.not_run, dtype=np.int8),
@@ -106,7 +101,7 @@ class Call:
             why_not=self.why_not,
             active=self.active,
             _packed=np.empty((*shape, triangle), dtype) if wanted else None,
-            _call=self,
+            _call=replace(self, report=None),
         )
 
     @property
@@ -179,7 +174,7 @@ class Call:
             "xtol": o.xtol,
             "gtol": o.gtol,
             "max_iterations": o.max_iterations,
-            "max_evaluations": o.max_evaluations,
+            "max_evaluations": o.max_evaluations(len(self.active if active is None else active)),
             "initial_radius": o.initial_radius,
             "loss": LOSSES[o.loss],
             "loss_scale": o.f_scale,
@@ -218,13 +213,11 @@ class Call:
         """Fits the failed ones of `result` again; see FitResult.retry."""
         if self.data.shape == ():
             return replace(self, data=self.data.lift()).retry(result.lift(), p0, changes).first(self)
+        options = self.options.changed(**changes)
         where = np.nonzero(~result.success)
         count = len(where[0])
         if count == 0:
             return result
-        unknown = sorted(set(changes) - set(Options.__dataclass_fields__))
-        if unknown:
-            raise TypeError(f"retry: unknown options {', '.join(unknown)}")
         if p0 is None:
             starts = np.asarray(result.params[where], dtype=np.float64).reshape(count, -1)
         else:
@@ -233,16 +226,19 @@ class Call:
             starts = read_parameters(p0, "p0", self.names, shape)
             full = np.broadcast_to(starts, (*shape, len(self.names)))
             starts = full if shape == (count,) else full[where].reshape(count, -1)
-        again = replace(self, options=replace(self.options, **changes))
-        return again._fit_some(result, where, [starts])
+        held = [k for k in range(len(self.names)) if k not in self.active]
+        starts = np.array(starts)
+        starts[:, held] = result.params[where][..., held]
+        return replace(self, options=options)._fit_some(result, where, [starts])
 
     def _rescue(self, result: FitResult) -> FitResult:
         where = np.nonzero(~result.success)
         if self.options.rescue == 0 or len(where[0]) == 0:
             return result
         index = np.ravel_multi_index(where, self.data.shape)
-        around = self.starts(self, self.data.take(where), where).reshape(-1, len(self.names))
-        tries = rescue_starts(around, index, self.options.rescue, self.options.seed)
+        given = self.starts(self, self.data.take(where), where)
+        around = np.broadcast_to(given, (len(index), len(self.names)))
+        tries = rescue_starts(around, self.active, index, self.options.rescue, self.options.seed)
         return self._fit_some(result, where, tries)
 
     def _fit_some(self, result: FitResult, where: Any, tries: Any) -> FitResult:

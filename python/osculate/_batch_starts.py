@@ -130,14 +130,18 @@ def _check_starts(
             raise ValueError(f"{WHO}: p0 must lie within the bounds, but {names[k]} starts outside{where}")
 
 
-def rescue_starts(around: FloatArray, index: NDArray[np.intp], tries: int, seed: int) -> Iterator[FloatArray]:
-    """`tries` seeded starts for every fit around (k, P) values: the same numbers for a fit in whatever batch.
+def rescue_starts(
+    around: FloatArray, active: tuple[int, ...], index: NDArray[np.intp], tries: int, seed: int
+) -> Iterator[FloatArray]:
+    """`tries` seeded starts for every fit around (k, P) values, which depend on its number in the call.
 
-    Each parameter is multiplied by exp(normal deviate), or moved by a normal deviate where it is zero.
+    Each active parameter is multiplied by exp(normal deviate), or moved by a deviate where it is zero.
     """
+    held = [k for k in range(around.shape[1]) if k not in active]
     for attempt in range(tries):
         out = np.empty_like(around)
         for row, number in enumerate(index):
             deviates = np.random.default_rng([seed, attempt, int(number)]).standard_normal(around.shape[1])
             out[row] = np.where(around[row] == 0, deviates, around[row] * np.exp(deviates))
+        out[:, held] = around[:, held]
         yield out

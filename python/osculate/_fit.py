@@ -7,10 +7,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from . import _arguments as arg
-from . import _core, _threads
-from ._batch_call import LOSSES, Call, Options
+from ._batch_call import Call
 from ._batch_data import WHO, read_bounds, read_data, read_fixed
+from ._batch_options import read_observers, read_options
 from ._batch_result import FitResult
 from ._batch_starts import read_starts
 from ._model import Model
@@ -44,43 +43,155 @@ def fit(
     seed: int = 0,
     on_interrupt: Literal["raise", "return"] = "raise",
 ) -> FitResult:
-    who = WHO
+    """Fit one model to many data sets at once: every pixel of a stack, every trace of a screen.
+
+    Finds for each fit a local minimum of ``C^2/2 * sum_i(rho(((f(x_i, *p) - y_i) / (sigma_i C))^2))``
+    subject to ``lower <= p <= upper``, with C = `f_scale`; ``loss="poisson"`` minimizes half the deviance of
+    counts, ``sum_i(f_i - y_i + y_i log(y_i / f_i))``.
+
+    Parameters
+    ----------
+    model : callable, str or Model
+        ``f(x, *params)``, the function one gives to `curve_fit`; an expression such as
+        ``"a*exp(-x/t) + c"``; a `Model`; or a ready-made one of `osculate.models`.
+    x : array_like, shape (N,), (D, N), (..., N) or (D, ..., N)
+        The coordinates of the points, D of them: the same for all fits, or a row for each fit.
+    y : array_like, shape (..., N)
+        The data, batch dimensions first: a stack whose first axis is time wants
+        ``np.moveaxis(stack, 0, -1)``. Any real dtype and strides, memory-mapped too: nothing is copied
+        whole. NaN is a missing point; an infinite one makes its fit end with ``Status.nonfinite``. Of a
+        masked array the masked points are left out.
+    p0 : array_like, shape (P,) or (..., P), dict or None
+        The start. A dict has numbers, or arrays of the batch's shape, by parameter name; names that enter
+        linearly may be left out, a linear solve starts them. None: the model's own guess, which those of
+        `osculate.models` have.
+    sigma : array_like, optional
+        Standard deviations of y, broadcastable to it. Points where it is not positive are left out, and the
+        fit gets ``Flag.points_excluded``.
+    absolute_sigma : bool, default False
+        True takes `sigma` for what it is; False scales it so that reduced chi-square is 1.
+    mask : array_like of bool, optional
+        True leaves a point out, as in numpy.ma; broadcastable to y.
+    nan_policy : {"omit", "raise"}
+        What NaN in y are: missing points, or a ValueError.
+    bounds : pair, scipy.optimize.Bounds or dict, optional
+        Lower and upper bounds, each a number or of shape (P,) or (..., P); a dict has pairs by name,
+        None or an infinity in them is no bound.
+    fixed : sequence of str or array_like of bool, shape (P,), optional
+        Parameters that keep their start, by name or by mask.
+    loss : {"linear", "soft_l1", "huber", "cauchy", "arctan", "poisson"}
+        rho as in `least_squares`; "poisson" is for counts, where the model is their expectation.
+    f_scale : float, default 1.0
+        C, the residual (in units of sigma) from which on a robust loss counts a point as an outlier.
+    max_iterations : int, optional
+        Most accepted steps; default no limit but that of 100 P evaluations.
+    ftol, xtol, gtol : float or None, optional
+        Tolerances as in `least_squares`; the defaults fit the precision. None switches a test off.
+    covariance : bool or "model", default True
+        Whether to keep the covariances of the parameters; `stderr` is there without. For robust losses they
+        are those of the scatter (sandwich); "model": of the curvature alone, as `least_squares` has them.
+    dtype : numpy.float32 or numpy.float64, optional
+        The precision to compute in; default float32 for y of float32 or float16, else float64.
+    threads : int, optional
+        Threads; default the CPUs this process may use. The result does not depend on it.
+    progress : bool or callable, optional
+        True shows a bar where tqdm is installed; or ``progress(done, total)``, called some times a second.
+    callback : callable, optional
+        ``callback(done, total)``, called likewise; StopIteration ends the call, and fits that were not done
+        have ``Status.not_run``.
+    rescue : int, default 0
+        Fits that do not converge are tried again from so many random starts around theirs.
+    seed : int, default 0
+        Of these starts; with the same seed the result is the same.
+    on_interrupt : {"raise", "return"}
+        What Ctrl-C does: raise `Interrupted`, whose ``result`` has the fits that were done, or return them.
+
+    Returns
+    -------
+    FitResult
+        ``params``, ``stderr``, ``covariance``, ``cost``, ``redchi``, ``status``, ``flags``, ... in the
+        batch's shape, and ``result["name"]``, ``summary()``, ``failed()``, ``retry()``. A fit that fails
+        neither raises nor warns, and harms no other: look at ``success``.
+
+    Raises
+    ------
+    ValueError
+        An argument has a wrong value or shape, a start lies outside its bounds, or p0 is needed.
+    TypeError
+        An argument has the wrong type.
+    Interrupted
+        Ctrl-C was pressed; a KeyboardInterrupt.
+
+    Notes
+    -----
+    The model is traced into elementwise operations with exact derivatives, checked against the function,
+    and run over several fits at once in vector registers; ``path`` and ``why_not`` tell where that cannot be
+    done. Each fit is the Levenberg-Marquardt method of `least_squares` [1]_, a batch costs an evaluation, J'J
+    (N P^2 operations) and one or two factorizations (P^3 / 3) an iteration and fit, and memory for nothing
+    but data and results. A fit has the same bits alone, in any batch and for any number of threads. Counts
+    are fitted with Fisher's matrix as curvature [2]_.
+
+    References
+    ----------
+    .. [1] J. J. More, "The Levenberg-Marquardt algorithm: implementation and theory", Numerical Analysis,
+       LNM 630, 1978, doi:10.1007/BFb0067700.
+    .. [2] T. A. Laurence, B. A. Chromy, "Efficient maximum likelihood estimator fitting of histograms",
+       Nature Methods 7, 2010, doi:10.1038/nmeth0510-338.
+
+    Examples
+    --------
+    Fit a decay to every pixel of a stack of images; the amplitudes start themselves:
+
+    >>> import numpy as np
+    >>> import osculate
+    >>> def decay(t, a, tau):
+    ...     return a * np.exp(-t / tau)
+    >>> t = np.linspace(0, 5, 40)
+    >>> tau = np.array([[0.5, 1.0, 1.5], [2.0, 2.5, 3.0]])
+    >>> noise = 0.01 * np.random.default_rng(0).standard_normal((2, 3, 40))
+    >>> stack = 2.0 * np.exp(-t / tau[..., None]) + noise
+    >>> result = osculate.fit(decay, t, stack, p0={"tau": 1.5})
+    >>> result["tau"].shape, bool(result.success.all())
+    ((2, 3), True)
+    >>> bool(np.all(abs(result["tau"] - tau) < 4 * result.stderr[..., 1]))
+    True
+    """
     description = model if isinstance(model, Model) else Model(model)
     data = read_data(x, y, sigma, mask, nan_policy, description.coordinates_given)
+    options = read_options(
+        y_dtype=data.y.dtype,
+        dtype=dtype,
+        threads=threads,
+        loss=loss,
+        f_scale=f_scale,
+        max_iterations=max_iterations,
+        ftol=ftol,
+        xtol=xtol,
+        gtol=gtol,
+        covariance=covariance,
+        absolute_sigma=absolute_sigma,
+        rescue=rescue,
+        seed=seed,
+        on_interrupt=on_interrupt,
+    )
+    if loss == "poisson" and sigma is not None:
+        raise ValueError(f"{WHO}: sigma must be None with loss='poisson': the variance is the model's value")
     names = parameter_names(description, p0)
-    shape = data.shape
-    box = read_bounds(bounds, names, shape)
+    box = read_bounds(bounds, names, data.shape)
     active = read_fixed(fixed, names)
     argument = data.first_argument()
     traced, why_not = traced_model(description, argument, names, data.own_x)
-    starts = read_starts(p0, description, names, shape, description.linear_parameters, box)
+    starts = read_starts(p0, description, names, data.shape, description.linear_parameters, box)
     if traced is not None:
         why_not = traced.verify(description.f, argument, starts.first(data, names))
         traced = traced if why_not is None else None
-    single = _precision(dtype, data.y.dtype)
-    defaults = _core.default_tolerances(single)
-    chosen = [
-        default if value == "default" else arg.tolerance(who, name, value)
-        for name, value, default in zip(("ftol", "xtol", "gtol"), (ftol, xtol, gtol), defaults, strict=True)
-    ]
-    arg.choice(who, "loss", loss, LOSSES)
-    options = Options(
-        loss=loss,
-        f_scale=arg.positive(who, "f_scale", f_scale),
-        max_iterations=arg.count(who, "max_iterations", max_iterations),
-        ftol=chosen[0],
-        xtol=chosen[1],
-        gtol=chosen[2],
-        covariance=covariance,
-        absolute_sigma=bool(absolute_sigma),
-        dtype=np.float32 if single else np.float64,
-        threads=_threads.resolve(threads, "fit: "),
-        rescue=int(rescue),
-        seed=int(seed),
-        on_interrupt=on_interrupt,
-    )
-    call = Call(description, data, names, active, box, starts, options, traced, why_not)
-    return call.run()
+    report = read_observers(data.fits, progress, callback)
+    call = Call(description, data, names, active, box, starts, options, traced, why_not, report)
+    try:
+        return call.run()
+    finally:
+        if report is not None:
+            report.close()
 
 
 def parameter_names(model: Model, p0: Any) -> tuple[str, ...]:
@@ -105,16 +216,3 @@ def traced_model(
     if outcome.bound and own_x:
         return None, "the function takes values of x, and fits have their own"
     return outcome, None
-
-
-def _precision(dtype: Any, given: np.dtype[Any]) -> bool:
-    """Whether to compute in float32."""
-    if dtype is None:
-        return given == np.float32
-    try:
-        wanted = np.dtype(dtype)
-    except TypeError as error:
-        raise TypeError(f"{WHO}: dtype must be float32 or float64, got {arg.shown(dtype)}") from error
-    if wanted not in (np.dtype(np.float32), np.dtype(np.float64)):
-        raise ValueError(f"{WHO}: dtype must be float32 or float64, got {wanted}")
-    return bool(wanted == np.float32)

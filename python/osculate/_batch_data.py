@@ -123,7 +123,7 @@ def _broadcastable(array: NDArray[Any], shape: tuple[int, ...], name: str) -> ND
         fits = False
     if not fits:
         raise ValueError(f"{WHO}: {name} must broadcast to y's shape {shape}, got shape {array.shape}")
-    if array.ndim and array.shape[-1] != shape[-1]:
+    if array.ndim == 0 or array.shape[-1] != shape[-1]:
         array = np.broadcast_to(array, (*array.shape[:-1], shape[-1]))
     return array
 

@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from fit_cases import X, bits, decay, decays, peak, peaks
 from numpy.typing import NDArray
 
 import osculate
-from fit_cases import X, bits, decay, decays, peak, peaks
 from osculate import Status
 
 COUNT = 61  # not a multiple of any number of lanes, and more than a group of them has

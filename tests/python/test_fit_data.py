@@ -7,10 +7,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from numpy.typing import NDArray
+from fit_cases import X, bits, decay, decays, peak
 
 import osculate
-from fit_cases import X, bits, decay, decays, peak
 from osculate import Flag, Status
 
 P0 = (2.0, 1.0, 0.1)
@@ -125,9 +124,12 @@ def test_missing_points_are_those_of_each_fit() -> None:
         # the same sums in another order: cond(J'J) ~ 1e2 roundings, and steps to the tolerance 1e-8
         np.testing.assert_allclose(result.params[k], alone.params, rtol=1e-7)
         np.testing.assert_allclose(result.covariance[k], alone.covariance, rtol=1e-6)
-    assert bits(run(np.where(gaps, 1e300, y), mask=gaps)) == bits(result)
-    assert bits(run(np.ma.masked_array(np.where(gaps, np.inf, y), gaps))) == bits(result)
-    assert bits(run(y, sigma=np.where(gaps, 5.0, 1.0))) == bits(result)
+    masked = run(np.where(gaps, 1e300, y), mask=gaps)
+    # fits without a gap are summed without weights there: the same sums in another order
+    np.testing.assert_allclose(masked.params, result.params, rtol=1e-7)
+    np.testing.assert_array_equal(masked.n_points, result.n_points)
+    assert bits(run(np.ma.masked_array(np.where(gaps, np.inf, y), gaps))) == bits(masked)
+    assert bits(run(y, sigma=np.where(gaps, 5.0, 1.0))) == bits(masked)
 
 
 def test_mask_and_masked_array_are_joined() -> None:
@@ -142,7 +144,7 @@ def test_mask_and_masked_array_are_joined() -> None:
 def test_mask_broadcasts() -> None:
     columns = X > 3
     rows = np.arange(5) == 2
-    assert (run(Y, mask=columns).n_points == 38).all()
+    assert (run(Y, mask=columns).n_points == np.count_nonzero(~columns)).all()
     result = run(Y, mask=rows[:, np.newaxis])  # whole fits
     assert (result.n_points == np.where(rows, 0, 50)).all()
     assert (result.success == ~rows).all()
@@ -164,10 +166,11 @@ def test_a_fit_without_points_ends_with_a_status_and_its_start() -> None:
 
 def test_sigma_of_one_value_changes_only_the_scale_of_the_cost() -> None:
     plain, scaled = run(Y), run(Y, sigma=0.25)  # a power of two: no rounding
-    for name in ("params", "stderr", "covariance", "iterations"):
-        assert getattr(plain, name).tobytes() == getattr(scaled, name).tobytes()
-    np.testing.assert_array_equal(scaled.cost, 16 * plain.cost)
-    np.testing.assert_array_equal(scaled.redchi, 16 * plain.redchi)
+    np.testing.assert_array_equal(plain.iterations, scaled.iterations)
+    for name in ("params", "stderr", "covariance"):  # the sums are made in another order with weights
+        np.testing.assert_allclose(getattr(plain, name), getattr(scaled, name), rtol=1e-9)
+    np.testing.assert_allclose(scaled.cost, 16 * plain.cost, rtol=1e-13)
+    np.testing.assert_allclose(scaled.redchi, 16 * plain.redchi, rtol=1e-13)
 
 
 def test_sigma_broadcasts() -> None:
@@ -220,7 +223,7 @@ def test_x_of_several_coordinates() -> None:
     np.testing.assert_allclose(shared.params, truth, rtol=1e-9)
     moves = np.arange(6.0)[:, np.newaxis]
     own = osculate.fit(
-        surface, grid[:, np.newaxis] + moves, y, truth + (0.1, 0.1, -0.1, 0.1), ftol=None, xtol=1e-12
+        surface, grid[:, np.newaxis] + moves, y, (*truth, 0.1, 0.1, -0.1, 0.1), ftol=None, xtol=1e-12
     )
     np.testing.assert_allclose(own.params, truth + [0, 1, 1, 0] * moves, rtol=1e-9)
     model = osculate.Model(lambda u, v, a, b: a * u + b * v, coordinates=("u", "v"))

@@ -23,7 +23,8 @@ RUNS = [
     for problem in problems.nist()
     for start in problem.starts
 ]
-TIGHT = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15}
+# Bennett5 takes 750 steps from its first start, as least_squares does.
+TIGHT = {"ftol": 1e-15, "xtol": 1e-15, "gtol": 1e-15, "max_iterations": 2000}
 BATCHES = (1, 7, 33)
 
 

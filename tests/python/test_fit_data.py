@@ -223,7 +223,12 @@ def test_x_of_several_coordinates() -> None:
     np.testing.assert_allclose(shared.params, truth, rtol=1e-9)
     moves = np.arange(6.0)[:, np.newaxis]
     own = osculate.fit(
-        surface, grid[:, np.newaxis] + moves, y, (*truth, 0.1, 0.1, -0.1, 0.1), ftol=None, xtol=1e-12
+        surface,
+        grid[:, np.newaxis] + moves,
+        y,
+        truth + np.array([0.1, 0.1, -0.1, 0.1]),
+        ftol=None,
+        xtol=1e-12,
     )
     np.testing.assert_allclose(own.params, truth + [0, 1, 1, 0] * moves, rtol=1e-9)
     model = osculate.Model(lambda u, v, a, b: a * u + b * v, coordinates=("u", "v"))

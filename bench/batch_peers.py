@@ -13,6 +13,7 @@ ONLY_FLOAT64 = ("float64",)
 
 PEERS = (
     Peer("osculate", "batch_ours", "prepare", ALL, packages=("osculate",)),
+    Peer("osculate, tuned", "batch_ours", "prepare", ALL, {"ftol": 1e-4}),
     Peer("osculate, AVX2", "batch_ours", "prepare", ALL, environment={"OSCULATE_ISA": "v3"}),
     Peer("osculate, batched callback", "batch_ours", "prepare", 50_000, {"batched": True}, ONLY_FLOAT64),
     Peer("TinySolver", "batch_cpp", "prepare_tiny_solver", ALL),

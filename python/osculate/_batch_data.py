@@ -134,7 +134,7 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
     n, batch = y.shape[-1], y.shape[:-1]
     if given.ndim == 0 or given.shape[-1] != n:
         raise ValueError(
-            f"{WHO}: x must have shape ({n},) or (D, {n}) as y has {n} points, or a row for each fit, "
+            f"{WHO}: x must have shape ({n},) or (D, {n}) as y has {n} points along its last axis, or a row for each fit, "
             f"got {given.shape}"
         )
 

@@ -134,8 +134,8 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
     n, batch = y.shape[-1], y.shape[:-1]
     if given.ndim == 0 or given.shape[-1] != n:
         raise ValueError(
-            f"{WHO}: x must have shape ({n},) or (D, {n}) as y has {n} points along its last axis, or a row for each fit, "
-            f"got {given.shape}"
+            f"{WHO}: x must have shape ({n},) or (D, {n}) as y has {n} points along its last axis, "
+            f"or a row for each fit, got {given.shape}"
         )
 
     def float_rows(rows: Any) -> tuple[NDArray[Any], ...]:

@@ -16,11 +16,11 @@ struct ExpConstants {
   static constexpr S ln2_high = single ? S(0x1.62e4p-1) : S(0x1.62e42feep-1);
   static constexpr S ln2_low = single ? S(0x1.7f7d1cp-20) : S(0x1.a39ef35793c76p-33);
   static constexpr S ln2 = static_cast<S>(0.693147180559945309417232121458176568L);
-  // exp is 0 below and infinite above; between the inner two 2^k is a normal number and exp(r) 2^k is one.
+  // exp is 0 below and infinite above; up to `normal` in size, 2^k and exp(r) 2^k are normal numbers.
   static constexpr S lowest = single ? S(-104) : S(-745.2), highest = single ? S(88.8) : S(709.8);
-  static constexpr S low = single ? S(-87) : S(-708), high = single ? S(88) : S(709);
+  static constexpr S normal = single ? S(87) : S(708);
   static constexpr S lowest2 = single ? S(-150) : S(-1075), highest2 = single ? S(128) : S(1024);
-  static constexpr S low2 = single ? S(-125) : S(-1021), high2 = single ? S(127) : S(1023);
+  static constexpr S normal2 = single ? S(125) : S(1021);
   static constexpr S expm1_lowest = single ? S(-20) : S(-40);  // expm1 is -1 below
 
   /// (exp(r) - 1 - r) / r^2 = sum of r^i / (i + 2)!
@@ -72,15 +72,14 @@ XSIMD_INLINE xsimd::batch<float, A> scale(const xsimd::batch<float, A>& p, const
 }
 #endif
 
-/// exp(r) 2^k; x, lowest to high, are the argument and the bounds of ExpConstants.
+/// exp(r) 2^k, where |x| is at most `normal` without a look at its size.
 template <class P>
 XSIMD_INLINE P exp_finish(const P& p, const P& k, [[maybe_unused]] const P& rounded,
-                          [[maybe_unused]] const P& x, [[maybe_unused]] Scalar<P> low,
-                          [[maybe_unused]] Scalar<P> high) {
+                          [[maybe_unused]] const P& x, [[maybe_unused]] Scalar<P> normal) {
 #if defined(__AVX512F__)
   if constexpr (sizeof(P) == 64) return scale(p, k);
 #endif
-  if (!xsimd::all(x >= P(low) && x <= P(high))) [[unlikely]]
+  if (!xsimd::all(xsimd::abs(x) <= P(normal))) [[unlikely]]
     return scale_any(p, k);  // NaN too
   return from_bits<P>(bits(p) + (bits(rounded) << Layout<Scalar<P>>::mantissa));
 }
@@ -96,7 +95,7 @@ XSIMD_INLINE P exp_by_series(const P& x) {
   using C = ExpConstants<Scalar<P>>;
   const P in = clamp(x, C::lowest, C::highest);
   const auto q = exp_reduce(in);
-  return exp_finish(exp_kernel(q.r), q.k, q.rounded, in, C::low, C::high);
+  return exp_finish(exp_kernel(q.r), q.k, q.rounded, in, C::normal);
 }
 
 #if defined(__AVX512F__)
@@ -151,7 +150,7 @@ XSIMD_INLINE P exp(const P& x, const P& low) {
   using C = ExpConstants<Scalar<P>>;
   const P in = clamp(x, C::lowest, C::highest);
   const auto q = exp_reduce(in);
-  return exp_finish(exp_kernel(q.r + low), q.k, q.rounded, in, C::low, C::high);
+  return exp_finish(exp_kernel(q.r + low), q.k, q.rounded, in, C::normal);
 }
 
 template <class P>
@@ -160,7 +159,7 @@ XSIMD_INLINE P exp2(const P& x) {
   const P rounder(Layout<Scalar<P>>::rounder);
   const P in = clamp(x, C::lowest2, C::highest2);
   const P rounded = in + rounder, k = rounded - rounder;
-  return exp_finish(exp_kernel((in - k) * P(C::ln2)), k, rounded, in, C::low2, C::high2);
+  return exp_finish(exp_kernel((in - k) * P(C::ln2)), k, rounded, in, C::normal2);
 }
 
 /// (exp(x) - 1) / 4, exact but for tiny x, and finite beyond where exp(x) / 2 overflows.

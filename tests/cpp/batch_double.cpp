@@ -1,0 +1,5 @@
+// The batch engine in double precision.
+#define OSCULATE_TESTS_INSTANTIATE
+#include "batch_engine.hpp"
+
+OSCULATE_TESTS_ENGINE(, double)

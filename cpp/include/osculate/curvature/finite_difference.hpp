@@ -31,48 +31,60 @@ struct DifferenceStep {
   bool one_sided = false;  ///< three points on one side: (4 f1 - f2 - 3 f0) / (2 h)
 };
 
-/// Steps of every variable at x, exact in the arithmetic: (x + h) - x = h.
+/// The step of a variable at x that would have length h without the bounds, exact in the arithmetic:
+/// (x + step) - x = step.
+template <class S>
+DifferenceStep<S> difference_step(Difference method, S h, S x, S lower, S upper) {
+  DifferenceStep<S> step;
+  const S room_up = upper - x, room_down = x - lower;
+  const auto exact = [&](S d) {
+    const volatile S moved = x + d;
+    S actual = S(moved) - x;
+    // The room to a bound on the other side of zero is rounded, and so is this difference: two units.
+    const auto outside = [&] { return x + actual > upper || x + actual < lower; };
+    for (int unit = 0; unit < 2 && outside(); ++unit) actual = std::nextafter(actual, S(0));
+    return actual;
+  };
+  const S outward = x < 0 ? -h : h;  // away from zero: the relative step does not grow
+  if (method == Difference::two_point) {
+    const S room = outward > 0 ? room_up : room_down, other = outward > 0 ? room_down : room_up;
+    if (h <= room)
+      step.first = exact(outward);
+    else if (h <= other)
+      step.first = exact(-outward);
+    else  // a narrow box: as far as it goes
+      step.first = room >= other ? exact(outward > 0 ? room : -room) : exact(outward > 0 ? -other : other);
+  } else if (h <= room_up && h <= room_down) {
+    step.first = exact(h), step.second = exact(-h);
+  } else {
+    step.one_sided = true;
+    const bool up = room_up >= room_down;
+    const S room = up ? room_up : room_down, reach = std::min(h, room / 2);
+    step.first = exact(up ? reach : -reach), step.second = exact(up ? 2 * reach : -2 * reach);
+    if (step.first == 0) step.first = step.second;  // a box of one unit in the last place
+  }
+  return step;
+}
+
+/// Length of a variable's step relative to its size: it balances truncation and rounding.
+template <class S>
+S relative_step(Difference method, S epsilon) {
+  return method == Difference::three_point ? std::cbrt(epsilon) : std::sqrt(epsilon);
+}
+
+/// Steps of every variable at x.
 template <class S>
 std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& options, const Vector<S>& x) {
-  const bool three = options.method == Difference::three_point;
-  const S relative = three ? std::cbrt(options.epsilon) : std::sqrt(options.epsilon);
+  constexpr S infinity = std::numeric_limits<S>::infinity();
+  const S relative = relative_step(options.method, options.epsilon);
   std::vector<DifferenceStep<S>> steps(static_cast<std::size_t>(x.size()));
   for (Index j = 0; j < x.size(); ++j) {
-    DifferenceStep<S>& step = steps[static_cast<std::size_t>(j)];
     S size = std::abs(x[j]);
     if (size == 0) size = options.typical.size() ? options.typical[j] : S(1);
     const S h = (options.relative_step.size() ? std::abs(options.relative_step[j]) : relative) * size;
-    const S room_up = options.upper.size() ? options.upper[j] - x[j] : std::numeric_limits<S>::infinity();
-    const S room_down = options.lower.size() ? x[j] - options.lower[j] : std::numeric_limits<S>::infinity();
-    const auto exact = [&](S d) {
-      const volatile S moved = x[j] + d;
-      S actual = S(moved) - x[j];
-      // The room to a bound on the other side of zero is rounded, and so is this difference: two units.
-      const auto outside = [&] {
-        return (options.upper.size() && x[j] + actual > options.upper[j]) ||
-               (options.lower.size() && x[j] + actual < options.lower[j]);
-      };
-      for (int unit = 0; unit < 2 && outside(); ++unit) actual = std::nextafter(actual, S(0));
-      return actual;
-    };
-    const S outward = x[j] < 0 ? -h : h;  // away from zero: the relative step does not grow
-    if (!three) {
-      const S room = outward > 0 ? room_up : room_down, other = outward > 0 ? room_down : room_up;
-      if (h <= room)
-        step.first = exact(outward);
-      else if (h <= other)
-        step.first = exact(-outward);
-      else  // a narrow box: as far as it goes
-        step.first = room >= other ? exact(outward > 0 ? room : -room) : exact(outward > 0 ? -other : other);
-    } else if (h <= room_up && h <= room_down) {
-      step.first = exact(h), step.second = exact(-h);
-    } else {
-      step.one_sided = true;
-      const bool up = room_up >= room_down;
-      const S room = up ? room_up : room_down, reach = std::min(h, room / 2);
-      step.first = exact(up ? reach : -reach), step.second = exact(up ? 2 * reach : -2 * reach);
-      if (step.first == 0) step.first = step.second;  // a box of one unit in the last place
-    }
+    steps[static_cast<std::size_t>(j)] =
+        difference_step(options.method, h, x[j], options.lower.size() ? options.lower[j] : -infinity,
+                        options.upper.size() ? options.upper[j] : infinity);
   }
   return steps;
 }

@@ -48,6 +48,11 @@ class LaneGroup {
   }
   void stop(int lane) { active[0][lane] = 0; }
 
+  /// Whether the cost at `trial` alone makes judge() refuse the step, whatever the derivatives are there.
+  bool refuses(int lane) const {
+    return starting_[0][lane] == 0 && !(at_trial.cost[0][lane] < normal.cost[0][lane]);
+  }
+
   /// Whether the variable cannot move at x: at a bound that the gradient pushes it against, or without
   /// influence.
   bool fixed(int k, int lane) const {

@@ -1,15 +1,13 @@
 #pragma once
 // A call of _core.fit with its arrays read. Each precision of the engine is compiled in a unit of its own.
 
-#include <pybind11/numpy.h>
-#include <pybind11/pybind11.h>
 #include <osculate/batch/fit.hpp>
 #include <osculate/batch/fit_points.hpp>
 #include <osculate/batch/program.hpp>
 
-namespace osculate::python {
+#include "fit_arrays.hpp"
 
-namespace py = pybind11;
+namespace osculate::python {
 
 struct FitRequest {
   const expr::Graph& graph;

@@ -6,6 +6,7 @@ namespace osculate::python {
 void bind_status(pybind11::module_& m);
 void bind_expr(pybind11::module_& m);
 void bind_fit(pybind11::module_& m);
+void bind_fit_callback(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 }  // namespace osculate::python
 
@@ -15,5 +16,6 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   osculate::python::bind_status(m);
   osculate::python::bind_expr(m);
   osculate::python::bind_fit(m);
+  osculate::python::bind_fit_callback(m);
   osculate::python::bind_least_squares(m);
 }

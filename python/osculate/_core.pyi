@@ -71,3 +71,10 @@ def fit(
     output: dict[str, Any],
     poll: Callable[[int], bool | None] | None,
 ) -> bool: ...
+def fit_callback(
+    model: dict[str, Any],
+    data: dict[str, Any],
+    options: dict[str, Any],
+    output: dict[str, Any],
+    poll: Callable[[int], bool | None] | None,
+) -> bool: ...

@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from . import _core
 from ._batch_data import Data, FloatArray, read_parameters
 from ._batch_options import LOSSES, Observers, Options
+from ._batch_paths import Callback
+from ._batch_predict import predict
 from ._batch_result import FitResult, Interrupted
 from ._batch_starts import Starts, rescue_starts
 from ._model import Model
@@ -22,6 +24,10 @@ from ._trace import Trace
 CHUNK = 65536  # fits whose starts are guessed at a time
 # In float32 the products of a column pulled out of its factor must not under- or overflow: x^6, say.
 FLOAT32_FACTOR_RANGE = (1e-6, 1e6)
+
+
+class EarlyEndError(Exception):
+    """An observer has ended the call."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +42,7 @@ class Call:
     starts: Starts
     options: Options
     trace: Trace | None
+    callback: Callback | None  # how the model is called where it is not traced
     why_not: str | None
     report: Observers | None = None
 
@@ -51,7 +58,7 @@ class Call:
         try:
             self._fill(result)
             result = self._rescue(result)
-        except StopIteration:
+        except EarlyEndError:
             self._blank(result)
         except KeyboardInterrupt:
             self._blank(result)
@@ -68,7 +75,7 @@ class Call:
             self._engine(part, start, self._bounds(key), result, key, done)
             done += part.fits
         if self.report is not None and not self.report(done):
-            raise StopIteration
+            raise EarlyEndError
 
     def _blank(self, result: FitResult) -> None:
         """Numbers of the fits that did not run, and the errors of robust ones, which would have come last."""
@@ -97,7 +104,7 @@ class Call:
             flags=np.zeros(shape, dtype=np.uint8),
             iterations=np.zeros(shape, dtype=np.int32),
             n_points=np.zeros(shape, dtype=np.int32),
-            path="tape" if self.trace is not None else "per_fit",
+            path=self.callback.path if self.callback is not None else "tape",
             why_not=self.why_not,
             active=self.active,
             _packed=np.empty((*shape, triangle), dtype) if wanted else None,
@@ -141,9 +148,7 @@ class Call:
         """Runs the compiled engine on `data`, writing into result[key]."""
         if data.fits == 0:
             return
-        o, trace = self.options, self.trace
-        if trace is None:
-            raise RuntimeError("only traced models reach the tape")
+        o = self.options
 
         def view(array: NDArray[Any] | None) -> NDArray[Any] | None:
             if array is None:
@@ -167,7 +172,6 @@ class Call:
             "parameters": len(self.names),
             "own_coordinates": data.own_x,
             "coordinates": list(data.x),
-            "arrays": list(np.ascontiguousarray(trace.arrays, dtype=np.float64)),
         }
         options = {
             "ftol": o.ftol,
@@ -196,8 +200,16 @@ class Call:
         }
         report = self.report
         poll = None if report is None else lambda done: report(before + done)
-        if not _core.fit(trace.graph, trace.root, arguments, options, output, poll):
-            raise StopIteration
+        if self.callback is not None:
+            with np.errstate(all="ignore"):  # one fit's overflow is its status, no warning among thousands
+                finished = _core.fit_callback(self.callback.request(data), arguments, options, output, poll)
+        elif self.trace is not None:
+            arguments["arrays"] = list(np.ascontiguousarray(self.trace.arrays, dtype=np.float64))
+            finished = _core.fit(self.trace.graph, self.trace.root, arguments, options, output, poll)
+        else:
+            raise RuntimeError("a model is traced or called back")
+        if not finished:
+            raise EarlyEndError
 
     def linear_start(self, data: Data, start: FloatArray, linear: tuple[int, ...]) -> FloatArray:
         """`start` with the parameters that enter linearly at their least-squares values."""
@@ -272,19 +284,7 @@ class Call:
 
     def predict(self, params: NDArray[Any], x: Any) -> FloatArray:
         """The model at fitted parameters, (..., N)."""
-        data = self.data
-        if x is None and data.own_x:
-            out = np.empty((*data.shape, data.points))
-            for at in np.ndindex(*data.shape):
-                out[at] = self.model(data.argument(at), *params[at])
-            return out
-        argument = data.first_argument() if x is None else np.asarray(x, dtype=np.float64)
-        points = argument.shape[-1] if argument.ndim else 1
-        flat = params.reshape(-1, params.shape[-1])
-        out = np.empty((len(flat), points))
-        for k, p in enumerate(flat):
-            out[k] = self.model(argument, *p)
-        return out.reshape(*params.shape[:-1], points)
+        return predict(self.model, self.callback, self.data, params, x)
 
 
 def _moderate(coordinates: tuple[NDArray[Any], ...]) -> bool:

@@ -72,7 +72,8 @@ class FitResult:
     n_points: NDArray[np.int32]
     """Data points that counted."""
     path: str
-    """How the model was evaluated: "tape" (traced), "batched" or "per_fit" (called back)."""
+    """How the model was evaluated: "tape" (traced), "batched" (called for many fits at once), "per_fit"
+    (called for one), "pointer" (a C function)."""
     why_not: str | None
     """Why not by a faster path; None for "tape"."""
     active: tuple[int, ...]

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 
+from . import _arguments as arg
 from ._batch_call import Call
 from ._batch_data import WHO, read_bounds, read_data, read_fixed
-from ._batch_options import read_observers, read_options
+from ._batch_options import read_observers, read_options, tolerance
+from ._batch_paths import choose, read_jacobian
 from ._batch_result import FitResult
 from ._batch_starts import read_starts
 from ._model import Model
+from ._pointer import Pointer
 from ._trace import Trace, trace
 
 
@@ -42,6 +46,8 @@ def fit(
     rescue: int = 0,
     seed: int = 0,
     on_interrupt: Literal["raise", "return"] = "raise",
+    batched: bool | None = None,
+    jac: Callable[..., Any] | str | None = None,
 ) -> FitResult:
     """Fit one model to many data sets at once: every pixel of a stack, every trace of a screen.
 
@@ -91,7 +97,8 @@ def fit(
         Whether to keep the covariances of the parameters; `stderr` is there without. For robust losses they
         are those of the scatter (sandwich); "model": of the curvature alone, as `least_squares` has them.
     dtype : numpy.float32 or numpy.float64, optional
-        The precision to compute in; default float32 for y of float32 or float16, else float64.
+        The precision to compute in; default float32 for y of float32 or float16, else float64. Functions
+        that cannot be traced are always fitted in float64.
     threads : int, optional
         Threads; default the CPUs this process may use. The result does not depend on it.
     progress : bool or callable, optional
@@ -105,6 +112,13 @@ def fit(
         Of these starts; with the same seed the result is the same.
     on_interrupt : {"raise", "return"}
         What Ctrl-C does: raise `Interrupted`, whose ``result`` has the fits that were done, or return them.
+    batched : bool, optional
+        None traces the model where it can be, and else finds out whether it does many fits at once, for
+        parameters of shape (B, 1). True calls it for many fits at once and False for one, without tracing.
+    jac : callable, "2-point" or "3-point", optional
+        Derivatives of a function that cannot be traced, ``jac(x, *params)``: an array (N, P), called for B
+        fits at once (B, N, P), or a tuple of P columns that broadcast to (N,) and (B, N). Default forward
+        differences; "3-point" are central ones, more exact and twice as long.
 
     Returns
     -------
@@ -126,10 +140,16 @@ def fit(
     -----
     The model is traced into elementwise operations with exact derivatives, checked against the function,
     and run over several fits at once in vector registers; ``path`` and ``why_not`` tell where that cannot be
-    done. Each fit is the Levenberg-Marquardt method of `least_squares` [1]_, a batch costs an evaluation, J'J
+    done. Then the function is called back: for many fits at once (``path="batched"``) where it gives for
+    some fits at once what it gives for each, else for one fit (``"per_fit"``) as SciPy would. A numba
+    ``cfunc`` or ctypes function ``int f(int64_t n, const double *x, const double *p, double *out)``, which
+    returns 0, is called by all threads without the GIL (``"pointer"``), and so is such a `jac`, which writes
+    (n, P) numbers. NumPy does not warn of floating-point errors in these calls.
+
+    Each fit is the Levenberg-Marquardt method of `least_squares` [1]_, a batch costs an evaluation, J'J
     (N P^2 operations) and one or two factorizations (P^3 / 3) an iteration and fit, and memory for nothing
-    but data and results. A fit has the same bits alone, in any batch and for any number of threads. Counts
-    are fitted with Fisher's matrix as curvature [2]_.
+    but data and results. A traced fit has the same bits alone, in any batch and for any number of threads.
+    Counts are fitted with Fisher's matrix as curvature [2]_.
 
     References
     ----------
@@ -182,11 +202,23 @@ def fit(
     argument = data.first_argument()
     traced, why_not = traced_model(description, argument, names, data.own_x)
     starts = read_starts(p0, description, names, data.shape, description.linear_parameters, box)
-    if traced is not None:
-        why_not = traced.verify(description.f, argument, starts.first(data, names))
+    first = starts.first(data, names)
+    called = None
+    if batched is not None:
+        traced, why_not = None, why_not or f"batched={batched} was asked for"
+    elif traced is not None:
+        why_not = traced.verify(description.f, argument, first)
         traced = traced if why_not is None else None
+    if traced is None:
+        called, why_not = choose(description, jac, batched, data, first, box, why_not)
+        rough = called.epsilon > arg.EPSILON  # a function of float32
+        given = {"ftol": ftol, "xtol": xtol, "gtol": gtol}
+        tolerances: dict[str, Any] = {name: tolerance(WHO, name, v, rough) for name, v in given.items()}
+        options = replace(options, dtype=np.float64, **tolerances)
+    else:
+        read_jacobian(jac, description.f)
     report = read_observers(data.fits, progress, callback)
-    call = Call(description, data, names, active, box, starts, options, traced, why_not, report)
+    call = Call(description, data, names, active, box, starts, options, traced, called, why_not, report)
     try:
         return call.run()
     finally:
@@ -210,6 +242,8 @@ def traced_model(
     model: Model, x: Any, names: tuple[str, ...], own_x: bool
 ) -> tuple[Trace | None, str | None]:
     """The model's graph, or why there is none."""
+    if isinstance(model.f, Pointer):
+        return None, "the model is a C function"
     outcome = trace(model, x, len(names), names)
     if not isinstance(outcome, Trace):
         return None, outcome.why_not

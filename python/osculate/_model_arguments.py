@@ -14,6 +14,7 @@ from ._errors import InputError
 from ._expression import parse_model
 from ._functions import CONSTANTS, FUNCTIONS
 from ._model_functions import Formula, Spread
+from ._pointer import Pointer, is_pointer
 
 Function = Callable[..., Any]
 
@@ -89,6 +90,8 @@ def of_function(
     f: Function, coordinates: tuple[str, ...] | None, parameters: tuple[str, ...] | None
 ) -> Arguments:
     """Read a signature as SciPy does: the positional arguments after x are parameters, defaults or not."""
+    if is_pointer(f):
+        return Arguments(Pointer(f), coordinates, parameters, 0, None)
     try:
         signature = inspect.signature(f)
     except (TypeError, ValueError):  # a builtin

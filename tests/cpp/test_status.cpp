@@ -168,6 +168,17 @@ TEST_CASE("no_progress_a_jacobian_of_the_wrong_sign") {
   CHECK(fit.x[0] == 1);
 }
 
+TEST_CASE("only_differences_have_the_errors_of_differences") {
+  const auto r = [](const Vector&, Vector&) {};
+  auto ours = osculate::residual_problem<double>(2, r);
+  auto exact = osculate::residual_problem<double>(2, r, [](const Vector&, Matrix&) {});
+  Residuals neither = linear(3);  // does not say
+  osculate::LossEvaluator<double> loss({});
+  CHECK(osculate::CostOfResiduals(ours, loss).differences() == &ours.difference);
+  CHECK(osculate::CostOfResiduals(exact, loss).differences() == nullptr);
+  CHECK(osculate::CostOfResiduals(neither, loss).differences() == nullptr);
+}
+
 TEST_CASE("user_stop_when_the_observer_says_so") {
   Residuals problem = linear(3);
   const Fit fit = run_levenberg_marquardt(problem, Vector{{1}}, {}, {}, {},

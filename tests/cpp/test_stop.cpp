@@ -108,6 +108,14 @@ TEST_CASE("short_steps_that_contradict_the_derivatives_are_no_progress") {
   CHECK(noisy.after_trial(q, judged(1e-10, -1e-3, 1e-9, false), 1, 1) == Status::step);
 }
 
+TEST_CASE("errors_of_our_own_differences_contradict_nothing") {
+  Quadratic<double> q = least_squares_model(4);
+  Judged<double> j = judged(1e-10, -1e-10, 1e-9, false);
+  CHECK(Stop<double>(Tolerances<double>{}).after_trial(q, j, 1e-3, 1) == Status::no_progress);
+  j.noise = 1.01e-12;  // a hundred times that is what the step promised
+  CHECK(Stop<double>(Tolerances<double>{}).after_trial(q, j, 1e-3, 1) == Status::cost);
+}
+
 TEST_CASE("confirm_asks_the_gradient_at_the_new_point") {
   const Stop<double> stop(Tolerances<double>{.ftol = 1e-8});
   Quadratic<double> q = least_squares_model(4);

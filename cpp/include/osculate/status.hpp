@@ -25,7 +25,8 @@ enum class Status : std::int8_t {
   nonfinite = -2,
   /// The linear solve asked for has no solution: the matrix is singular and nothing damps it.
   singular = -3,
-  /// No step reduces f although the model predicts a reduction well above rounding, or x + s equals x.
+  /// No step reduces f although the model predicts a reduction well above rounding (and above the errors
+  /// of difference derivatives), or x + s equals x.
   no_progress = -4,
   /// An observer (callback) asked to stop.
   user_stop = -5,

@@ -62,6 +62,7 @@ struct Judged {
   S ratio = 0;      ///< actual / predicted
   S slope = 0;      ///< g's, negative for a descent step
   S step = 0;       ///< |D s|
+  S noise = 0;      ///< |e|'|s|, the part of `predicted` that an error e = gradient_noise of g makes up
   bool accepted = false;
 };
 
@@ -81,7 +82,7 @@ class Stop {
   Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S measure, S scaled_x) {
     if (j.accepted)
       contradicted_ = false;
-    else if (j.predicted > measurable * q.value_noise)
+    else if (j.predicted > measurable * (q.value_noise + j.noise))
       contradicted_ = j.ratio >= -contradiction;
     // A rejected step says nothing good about a point that is not stationary: go on shortening it.
     if (!j.accepted && !stationary(q, measure)) return Status::not_run;
@@ -121,8 +122,9 @@ class Stop {
     return q.gradient_scale.size() == 0 || measure <= std::max(S(1e-2), noise_cosine(q));
   }
 
-  // A rejected step whose predicted reduction stands out of the rounding error of f, and whose actual change
-  // is of the predicted size, contradicts the derivatives: short steps that keep doing so are no convergence.
+  // A rejected step whose predicted reduction stands out of the rounding error of f and the errors of our own
+  // differences, and whose actual change is of the predicted size, contradicts the derivatives: short steps
+  // that keep doing so are no convergence.
   // Where f changes by far more than predicted it is noise. Two orders of magnitude each way.
   static constexpr S measurable = 100, contradiction = 100;
   Tolerances<S> t_;

@@ -31,6 +31,13 @@ struct DifferenceStep {
   bool one_sided = false;  ///< three points on one side: (4 f1 - f2 - 3 f0) / (2 h)
 };
 
+/// |x_j|, or what stands for it where x_j = 0.
+template <class S>
+S parameter_size(const DifferenceOptions<S>& options, const Vector<S>& x, Index j) {
+  if (x[j] != 0) return std::abs(x[j]);
+  return options.typical.size() ? options.typical[j] : S(1);
+}
+
 /// Steps of every variable at x, exact in the arithmetic: (x + h) - x = h.
 template <class S>
 std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& options, const Vector<S>& x) {
@@ -39,8 +46,7 @@ std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& opti
   std::vector<DifferenceStep<S>> steps(static_cast<std::size_t>(x.size()));
   for (Index j = 0; j < x.size(); ++j) {
     DifferenceStep<S>& step = steps[static_cast<std::size_t>(j)];
-    S size = std::abs(x[j]);
-    if (size == 0) size = options.typical.size() ? options.typical[j] : S(1);
+    const S size = parameter_size(options, x, j);
     const S h = (options.relative_step.size() ? std::abs(options.relative_step[j]) : relative) * size;
     const S room_up = options.upper.size() ? options.upper[j] - x[j] : std::numeric_limits<S>::infinity();
     const S room_down = options.lower.size() ? x[j] - options.lower[j] : std::numeric_limits<S>::infinity();
@@ -75,6 +81,24 @@ std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& opti
     }
   }
   return steps;
+}
+
+/// How far J'r may be off where J is by these differences. Rounding: `value_noise`, that of |r|^2/2, over h.
+/// Truncation: (h / |x_j|)^p of |J_j| |r|, which is `gradient_scale`, for a function that bends on the scale
+/// of x_j, as the choice of h assumes; p is 1 for two points, 2 for three.
+template <class S>
+Vector<S> gradient_noise(const DifferenceOptions<S>& options, const Vector<S>& x, S value_noise,
+                         const Vector<S>& gradient_scale) {
+  const auto steps = difference_steps(options, x);
+  Vector<S> noise = Vector<S>::Zero(x.size());
+  for (Index j = 0; j < x.size(); ++j) {
+    const S h = std::abs(steps[static_cast<std::size_t>(j)].first);
+    if (h == 0) continue;
+    const S relative = h / parameter_size(options, x, j);
+    const S order = options.method == Difference::three_point ? relative * relative : relative;
+    noise[j] = value_noise / h + order * gradient_scale[j];
+  }
+  return noise;
 }
 
 /// The derivative from the residuals at both points of a step, written into `first`.

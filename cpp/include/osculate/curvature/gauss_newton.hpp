@@ -4,6 +4,7 @@
 // the running maximum of the column norms of J (More 1978, section 6), or a given scale.
 
 #include "../quadratic.hpp"
+#include "finite_difference.hpp"
 #include "loss.hpp"
 
 namespace osculate {
@@ -38,6 +39,8 @@ struct GaussNewton {
     q.gradient_scale = norms * residual_norm;
     update_scale(x, q, residual_norm);
     estimate_rounding(x, q, problem.epsilon());
+    if (const auto* differences = problem.differences())
+      q.gradient_noise = gradient_noise(*differences, x, q.value_noise, q.gradient_scale);
     return q.gradient.allFinite() && all_finite(q.jacobian);
   }
 

@@ -56,7 +56,10 @@ class ResidualProblem {
       df_(x, j);
     }
   }
-  S epsilon() const { return std::numeric_limits<S>::epsilon(); }
+  S epsilon() const { return difference.epsilon; }
+  const DifferenceOptions<S>* differences() const {
+    return std::is_same_v<DF, std::nullptr_t> ? &difference : nullptr;
+  }
 
  private:
   Index m_;
@@ -98,6 +101,13 @@ class CostOfResiduals {
   Index evaluations() const { return evaluations_; }
   Index derivative_evaluations() const { return derivatives_; }
   Scalar epsilon() const { return problem_.epsilon(); }
+  /// How the problem differences; nullptr: its derivatives are exact.
+  const DifferenceOptions<Scalar>* differences() const {
+    if constexpr (requires { problem_.differences(); })
+      return problem_.differences();
+    else
+      return nullptr;
+  }
 
  private:
   P& problem_;

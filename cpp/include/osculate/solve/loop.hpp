@@ -80,6 +80,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       judged.ratio =
           judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
       judged.slope = q.gradient.dot(modelled);
+      judged.noise = q.gradient_noise.size() ? q.gradient_noise.dot(modelled.cwiseAbs()) : S(0);
       judged.step = step.cwiseProduct(q.scale).norm();
       verdict = globalize.judge(q, judged, trial);
       judged.accepted = verdict == Verdict::accept;

@@ -115,7 +115,7 @@ class PythonResiduals {
 
   double epsilon() const { return difference.epsilon; }
   /// nullptr: the derivatives are exact.
-  const DifferenceOptions<double>* differences() const {
+  DifferenceOptions<double>* differences() {
     const bool ours = source == JacobianSource::two_point || source == JacobianSource::three_point;
     return ours ? &difference : nullptr;
   }

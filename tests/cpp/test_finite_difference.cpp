@@ -261,3 +261,13 @@ TEST_CASE("gradient_noise_is_rounding_over_h_and_truncation") {
   const Vector<double> three = gradient_noise(options, x, 1e-10, scale);
   CHECK(three[1] == doctest::Approx(1e-10 / (8 * h) + h * h * 5));
 }
+
+TEST_CASE("remembered_sizes_fall_by_ten_at_most") {
+  DifferenceOptions<double> options{.typical = Vector<double>{{5, 5, 5}}};
+  remember_sizes(options, Vector<double>{{2, -8, 0}});
+  CHECK(options.sizes == Vector<double>{{2, 8, 5}});
+  remember_sizes(options, Vector<double>{{1e-9, -7, 0}});
+  CHECK(options.sizes == Vector<double>{{0.2, 7, 0.5}});
+  const auto steps = difference_steps(options, Vector<double>{{1e-9, -7, 0}});
+  CHECK(steps[0].first == doctest::Approx(0.2 * std::sqrt(eps)));
+}

@@ -174,7 +174,9 @@ TEST_CASE("only_differences_have_the_errors_of_differences") {
   auto exact = osculate::residual_problem<double>(2, r, [](const Vector&, Matrix&) {});
   Residuals neither = linear(3);  // does not say
   osculate::LossEvaluator<double> loss({});
+  ours.difference.sizes = Vector{{1}};
   CHECK(osculate::CostOfResiduals(ours, loss).differences() == &ours.difference);
+  CHECK(ours.difference.sizes.size() == 0);  // those of an earlier solve are forgotten
   CHECK(osculate::CostOfResiduals(exact, loss).differences() == nullptr);
   CHECK(osculate::CostOfResiduals(neither, loss).differences() == nullptr);
 }

@@ -277,3 +277,14 @@ def test_noise_of_differences_does_not_excuse_a_wrong_jacobian() -> None:
                 lambda x, a=design: a @ x - 1, np.zeros(10), lambda x, j=wrong: j, max_nfev=5000
             )
             assert not result.success
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_parameter_that_comes_to_zero_is_differenced_by_more_than_rounding(start: float) -> None:
+    """The slope of a parabola on a symmetric interval is 0: in units of its value h would be nothing."""
+    t = np.linspace(-1, 1, 101)
+    for height in range(1, 20):
+        result = osculate.least_squares(lambda x, h=height: x[0] + x[1] * t - h * t**2, [start, start])
+        assert result.success, (height, result.message)
+        assert np.allclose(result.jac, np.stack([np.ones_like(t), t], axis=1), atol=1e-4)
+        assert result.nfev <= 10

@@ -17,8 +17,9 @@ enum class Difference { two_point, three_point };
 template <class S>
 struct DifferenceOptions {
   Difference method = Difference::two_point;
-  Vector<S> relative_step{};                      ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3)
+  Vector<S> relative_step{};                      ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3) of the size
   Vector<S> typical{};                            ///< |x_j| to use where x_j = 0; empty: 1
+  Vector<S> sizes{};                              ///< see remember_sizes(); empty: |x_j|
   Vector<S> lower{}, upper{};                     ///< points evaluated stay inside; empty: unbounded
   Mask skip{};                                    ///< columns left zero (fixed parameters); empty: none
   S epsilon = std::numeric_limits<S>::epsilon();  ///< relative rounding of the function
@@ -34,8 +35,23 @@ struct DifferenceStep {
 /// |x_j|, or what stands for it where x_j = 0.
 template <class S>
 S parameter_size(const DifferenceOptions<S>& options, const Vector<S>& x, Index j) {
+  if (options.sizes.size()) return options.sizes[j];
   if (x[j] != 0) return std::abs(x[j]);
   return options.typical.size() ? options.typical[j] : S(1);
+}
+
+/// What a solve calls before each Jacobian: a size falls by ten at most from one Jacobian to the next. A
+/// parameter that comes to lie at zero, where |x_j| means nothing, is not differenced by its rounding error.
+template <class S>
+void remember_sizes(DifferenceOptions<S>& options, const Vector<S>& x) {
+  Vector<S> before = S(0.1) * options.sizes;
+  options.sizes.resize(0);
+  Vector<S> sizes(x.size());
+  for (Index j = 0; j < x.size(); ++j) {
+    const bool nothing = x[j] == 0 && before.size();
+    sizes[j] = std::max(nothing ? S(0) : parameter_size(options, x, j), before.size() ? before[j] : S(0));
+  }
+  options.sizes = std::move(sizes);
 }
 
 /// Steps of every variable at x, exact in the arithmetic: (x + h) - x = h.

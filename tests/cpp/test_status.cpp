@@ -118,6 +118,8 @@ TEST_CASE("nonfinite_at_the_start_in_the_residual_or_the_jacobian") {
       CHECK(fit.status == Status::nonfinite);
       CHECK(fit.x[0] == 1);
       CHECK(fit.evaluations == 1);
+      CHECK(fit.trace.size() == 1);
+      CHECK_FALSE(fit.optimality <= 1);
     }
   }
 }
@@ -137,6 +139,9 @@ TEST_CASE("nonfinite_derivative_at_an_accepted_point") {
   CHECK(fit.status == Status::nonfinite);
   CHECK(fit.x[0] > 1);  // the point was better and is kept
   CHECK(fit.cost < 2.5);
+  REQUIRE(fit.trace.size() == 2);
+  CHECK(fit.trace[1].cost == fit.cost);
+  CHECK(std::isnan(fit.optimality));
 }
 
 TEST_CASE("some_nonfinite_trials_only_shorten_the_step") {

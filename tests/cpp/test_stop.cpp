@@ -47,6 +47,8 @@ TEST_CASE("optimality_is_the_largest_cosine_of_the_free_variables") {
   CHECK(optimality(q) == 0.8);  // a zero gradient with a zero scale counts as none
   q.gradient_scale.resize(0);
   CHECK(optimality(q) == 8);
+  q.gradient[1] = not_a_number;
+  CHECK(std::isnan(optimality(q)));
   q.fixed.setConstant(true);
   CHECK(optimality(q) == 0);
 }

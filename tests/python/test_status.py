@@ -71,7 +71,9 @@ def solve(fun: Callable[[FloatArray], Any], x0: Any, jac: Any, **options: Any) -
     assert any(np.array_equal(x, result.x) for x, _ in visited)
     assert np.array_equal(result.fun, fun(result.x))
     assert result.cost == pytest.approx(result.fun @ result.fun / 2, rel=1e-14)
-    assert result.cost <= result.trace["cost"].min()
+    assert result.cost == result.trace["cost"][-1] == result.trace["cost"].min()
+    assert result.optimality == pytest.approx(result.trace["optimality"][-1], rel=0, abs=0, nan_ok=True)
+    assert result.trace.size == result.iterations + 1
     # A trial is accepted from a gain ratio of 1e-4 on, so that no rejected one is lower by more than that
     # part of what was predicted, which is at most the cost.
     assert all(not cost < result.cost * (1 - 1e-4) for _, cost in visited)
@@ -169,6 +171,8 @@ def test_nonfinite_where_the_jacobian_is_not_at_an_accepted_point() -> None:
     assert result.outcome is Status.nonfinite
     assert (result.njev, result.iterations) == (2, 1)
     assert np.isnan(result.jac).all()
+    assert result.trace["cost"].tolist() == [32.0, result.cost]
+    assert np.isnan(result.optimality)
     assert 1 < result.x[0] < 3
 
 

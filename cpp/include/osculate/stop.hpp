@@ -42,14 +42,17 @@ void check(const Tolerances<S>& t) {
 }
 
 /// max |g_i| / gradient_scale_i over the free variables: the cosine between column and residual in least
-/// squares (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free.
+/// squares (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free; NaN where
+/// an element is.
 template <class S>
 S optimality(const Quadratic<S>& q) {
   S largest = 0;
   for (Index i = 0; i < q.gradient.size(); ++i) {
     if (q.fixed[i] || q.gradient[i] == 0) continue;
-    const S g = std::abs(q.gradient[i]);
-    largest = std::max(largest, q.gradient_scale.size() ? g / q.gradient_scale[i] : g);
+    S g = std::abs(q.gradient[i]);
+    if (q.gradient_scale.size()) g /= q.gradient_scale[i];
+    if (std::isnan(g)) return g;
+    largest = std::max(largest, g);
   }
   return largest;
 }

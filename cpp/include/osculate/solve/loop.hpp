@@ -50,10 +50,8 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   };
 
   status = arrive();
-  if (status == Status::not_run) {
-    globalize.first(q, x);
-    status = note();
-  }
+  if (status == Status::not_run) globalize.first(q, x);
+  if (const Status seen = note(); status == Status::not_run) status = seen;
   while (status == Status::not_run) {
     status = stop.at_point(q, record.optimality);
     if (status == Status::gradient && !q.may_be_minimum()) status = Status::not_run;  // a saddle or a maximum
@@ -98,13 +96,10 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     ++result.iterations;
     record.step = judged.step, record.ratio = judged.ratio;
     record.radius = trial.radius, record.damping = trial.damping;
-    if (!curvature(problem, x, q)) {
-      status = Status::nonfinite;
-      break;
-    }
+    const bool finite_model = curvature(problem, x, q);
     bounds.activate(x, q);
     const Status seen = note();
-    status = stop.confirm(status, q, record.optimality);
+    status = finite_model ? stop.confirm(status, q, record.optimality) : Status::nonfinite;
     if (status == Status::not_run) status = seen;
   }
   result.x = std::move(x);

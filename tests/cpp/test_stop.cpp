@@ -110,6 +110,15 @@ TEST_CASE("short_steps_that_contradict_the_derivatives_are_no_progress") {
   CHECK(noisy.after_trial(q, judged(1e-10, -1e-3, 1e-9, false), 1, 1) == Status::step);
 }
 
+TEST_CASE("given_up_within_the_rounding_error_of_the_cost_is_solved") {
+  Quadratic<double> q = least_squares_model(4);
+  CHECK(Stop<double>::given_up(q) == Status::no_progress);
+  q.value_noise = 4;
+  CHECK(Stop<double>::given_up(q) == Status::residual);
+  q.gradient_scale.resize(0);  // Newton's f may be negative
+  CHECK(Stop<double>::given_up(q) == Status::no_progress);
+}
+
 TEST_CASE("errors_of_our_own_differences_contradict_nothing") {
   Quadratic<double> q = least_squares_model(4);
   Judged<double> j = judged(1e-10, -1e-10, 1e-9, false);

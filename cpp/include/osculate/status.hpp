@@ -18,6 +18,9 @@ enum class Status : std::int8_t {
   /// at most 1e-2, or one whose promise is below the rounding error of f.
   step = 3,
   /// |r_i| <= eps * sum_j |J_ij x_j| for every i: the residuals are at the rounding level of their own terms.
+  /// Or no step reduces f, and f is at most its own rounding error eps (f + sum_ij |r_i J_ij x_j|) + m u, u
+  /// being the smallest positive number: they are twice that on the average at most, or their squares
+  /// underflow.
   residual = 5,
   /// Iterations or evaluations are used up. x is the best accepted point.
   max_iterations = -1,

@@ -108,6 +108,12 @@ class Stop {
     return status;
   }
 
+  /// Where no step reduces f: a cost within its own rounding error is that of a solution.
+  static Status given_up(const Quadratic<S>& q) {
+    const bool solved = q.gradient_scale.size() > 0 && q.value <= q.value_noise;
+    return solved ? Status::residual : Status::no_progress;
+  }
+
   Status at_limit(Index iterations, Index evaluations, Index variables) const {
     const Index limit = t_.max_evaluations > 0 ? t_.max_evaluations : 100 * variables;
     const bool out = evaluations >= limit || (t_.max_iterations > 0 && iterations >= t_.max_iterations);

@@ -59,14 +59,16 @@ struct GaussNewton {
   }
 
   /// Rounding errors of r_i are about eps times the sum of its terms, sum_j |J_ij x_j|. Of an operator only
-  /// the size of all terms together is known, about the norm of |J_j| x_j.
+  /// the size of all terms together is known, about the norm of |J_j| x_j. A square that underflows has the
+  /// smallest number as its error.
   template <class Model>
   void estimate_rounding(const Vector<S>& x, Model& q, S epsilon) {
     absolute_row_sums(q.jacobian, x, terms);
     const S together = JacobianOperator<typename Model::Jacobian, S>
                            ? q.residual.norm() * norms.cwiseProduct(x).norm()
                            : q.residual.cwiseAbs().dot(terms);
-    q.value_noise = epsilon * (q.value + together);
+    const S underflow = static_cast<S>(q.residual.size()) * std::numeric_limits<S>::denorm_min();
+    q.value_noise = epsilon * (q.value + together) + underflow;
     q.residual_at_rounding = (q.residual.array().abs() <= epsilon * terms.array()).all();
   }
 };

@@ -86,7 +86,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
                                 (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
       if (judged.accepted || status != Status::not_run) break;
       if (verdict == Verdict::give_up || step.isZero(0))
-        status = nonfinite_trial && !finite_trial ? Status::nonfinite : Status::no_progress;
+        status = nonfinite_trial && !finite_trial ? Status::nonfinite : stop.given_up(q);
       else
         status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
     }

@@ -114,6 +114,11 @@ class PythonResiduals {
   void keep_first_jacobian(py::object object) { first_jacobian_ = std::move(object); }
 
   double epsilon() const { return difference.epsilon; }
+  /// nullptr: the derivatives are exact.
+  DifferenceOptions<double>* differences() {
+    const bool ours = source == JacobianSource::two_point || source == JacobianSource::three_point;
+    return ours ? &difference : nullptr;
+  }
   Index size() const { return m_; }
 
  protected:

@@ -1,6 +1,8 @@
 #pragma once
 // Runs Levenberg-Marquardt on a Python problem: the one template behind the three forms of request.hpp.
 
+#include <chrono>
+
 #include "request.hpp"
 
 namespace osculate::python {
@@ -22,6 +24,18 @@ auto observer(Problem& problem, const py::object& observe, Index& seen) {
   };
 }
 
+/// Looks for signals, at most every 50 ms: it may have to wait for the GIL.
+template <class Problem>
+auto signal_check(Problem& problem) {
+  using Clock = std::chrono::steady_clock;
+  return [&problem, last = Clock::now()]() mutable {
+    if (Clock::now() - last < std::chrono::milliseconds(50)) return;
+    const GilSwitch::Callback hold(problem.gil);
+    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
+    last = Clock::now();
+  };
+}
+
 inline py::object jacobian_to_python(const Matrix<double>& j) { return to_numpy(j); }
 inline py::object jacobian_to_python(const SparseMatrix<double>& j) {
   return py::make_tuple(
@@ -36,6 +50,7 @@ py::tuple run_levenberg_marquardt(Problem& problem, Request& request) {
   // The linear algebra of an iteration, in about nanoseconds, beside which switching the GIL is nothing.
   constexpr double long_work = 1e5;
   Index seen = 0;
+  request.options.linear.poll = signal_check(problem);
   LeastSquaresResult<double, typename Problem::Jacobian> result;
   if (double(m) * double(n) * double(std::min<Index>(m, n)) > long_work) problem.gil.release();
   result = levenberg_marquardt(problem, request.x0, request.options, request.bounds, request.loss,

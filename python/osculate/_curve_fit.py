@@ -230,12 +230,13 @@ def _covariance(result: LeastSquaresResult, n: int, absolute_sigma: bool, pseudo
     _, s, vt = np.linalg.svd(jacobian / norms, full_matrices=False)
     keep = s > np.finfo(float).eps * max(jacobian.shape) * s[0]
     scaled = vt[keep].T / s[keep]
-    pcov: NDArray[np.float64] = (scaled @ scaled.T) / norms / norms[:, None]
     known = pseudo_inverse or int(keep.sum()) == n
-    if not absolute_sigma:
-        dof = result.fun.size - n
-        known = known and dof > 0
-        pcov = pcov * (2 * result.cost / dof) if known else pcov
+    with np.errstate(over="ignore", invalid="ignore"):  # a column of J that is nearly zero
+        pcov: NDArray[np.float64] = (scaled @ scaled.T) / norms / norms[:, None]
+        if not absolute_sigma:
+            dof = result.fun.size - n
+            known = known and dof > 0
+            pcov = pcov * (2 * result.cost / dof) if known else pcov
     if not known or np.isnan(pcov).any():
         pcov = np.full((n, n), np.inf)
         warnings.warn(

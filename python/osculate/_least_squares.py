@@ -99,7 +99,7 @@ def least_squares(
         C, the residual from which on the loss counts a point as an outlier.
     diff_step : float or array_like, optional
         Relative step of the differences; default eps^(1/2) for "2-point", eps^(1/3) for "3-point", eps being
-        that of the dtype `fun` returns.
+        that of the dtype `fun` returns, of a size that falls by ten at most from one Jacobian to the next.
     tr_solver : {None, "exact", "lsmr"}
         "lsmr" solves the linear systems iteratively, as ``linear_solver="lsmr"`` does.
     tr_options : dict, optional

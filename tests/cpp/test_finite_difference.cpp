@@ -247,3 +247,27 @@ TEST_CASE("sparse_differences_equal_the_dense_ones_in_as_many_evaluations_as_gro
     CHECK((Matrix<double>(sparse) - dense).cwiseAbs().maxCoeff() <= 1e-15);
   }
 }
+
+TEST_CASE("gradient_noise_is_rounding_over_h_and_truncation") {
+  const Vector<double> x{{2, -8, 0}}, scale{{3, 5, 7}};
+  DifferenceOptions<double> options{.relative_step = Vector<double>::Constant(3, std::ldexp(1.0, -20)),
+                                    .typical = Vector<double>{{1, 1, 4}}};
+  const double h = std::ldexp(1.0, -20);
+  const Vector<double> two = gradient_noise(options, x, 1e-10, scale);
+  CHECK(two[0] == doctest::Approx(1e-10 / (2 * h) + h * 3));
+  CHECK(two[1] == doctest::Approx(1e-10 / (8 * h) + h * 5));
+  CHECK(two[2] == doctest::Approx(1e-10 / (4 * h) + h * 7));
+  options.method = Difference::three_point;
+  const Vector<double> three = gradient_noise(options, x, 1e-10, scale);
+  CHECK(three[1] == doctest::Approx(1e-10 / (8 * h) + h * h * 5));
+}
+
+TEST_CASE("remembered_sizes_fall_by_ten_at_most") {
+  DifferenceOptions<double> options{.typical = Vector<double>{{5, 5, 5}}};
+  remember_sizes(options, Vector<double>{{2, -8, 0}});
+  CHECK(options.sizes == Vector<double>{{2, 8, 5}});
+  remember_sizes(options, Vector<double>{{1e-9, -7, 0}});
+  CHECK(options.sizes == Vector<double>{{0.2, 7, 0.5}});
+  const auto steps = difference_steps(options, Vector<double>{{1e-9, -7, 0}});
+  CHECK(steps[0].first == doctest::Approx(0.2 * std::sqrt(eps)));
+}

@@ -146,3 +146,20 @@ TEST_CASE("lsmr_step_reports_failure_products_not_finite") {
   Vector<double> d;
   CHECK_FALSE(step.solve(q, d, trial, d));
 }
+
+TEST_CASE("lsmr_ends_with_the_exception_of_its_poll") {
+  const auto q =
+      tests::model<double>(random_matrix(40, 20, 4), random_vector(40, 5), Vector<double>::Ones(20));
+  struct Interrupt {};
+  int polls = 0;
+  LsmrStep<double> step{.tolerance = 1e-15};
+  step.poll = [&] {
+    if (++polls == 3) throw Interrupt();
+  };
+  step.prepare(q);
+  step.restrict(q, q.fixed, Vector<double>::Zero(20));
+  Trial<double> trial;
+  Vector<double> d;
+  CHECK_THROWS_AS(step.solve(q, d, trial, d), Interrupt);
+  CHECK(polls == 3);
+}

@@ -118,6 +118,8 @@ TEST_CASE("nonfinite_at_the_start_in_the_residual_or_the_jacobian") {
       CHECK(fit.status == Status::nonfinite);
       CHECK(fit.x[0] == 1);
       CHECK(fit.evaluations == 1);
+      CHECK(fit.trace.size() == 1);
+      CHECK_FALSE(fit.optimality <= 1);
     }
   }
 }
@@ -137,6 +139,9 @@ TEST_CASE("nonfinite_derivative_at_an_accepted_point") {
   CHECK(fit.status == Status::nonfinite);
   CHECK(fit.x[0] > 1);  // the point was better and is kept
   CHECK(fit.cost < 2.5);
+  REQUIRE(fit.trace.size() == 2);
+  CHECK(fit.trace[1].cost == fit.cost);
+  CHECK(std::isnan(fit.optimality));
 }
 
 TEST_CASE("some_nonfinite_trials_only_shorten_the_step") {
@@ -166,6 +171,19 @@ TEST_CASE("no_progress_a_jacobian_of_the_wrong_sign") {
   const Fit fit = run_levenberg_marquardt(problem, Vector{{1}});
   CHECK(fit.status == Status::no_progress);
   CHECK(fit.x[0] == 1);
+}
+
+TEST_CASE("only_differences_have_the_errors_of_differences") {
+  const auto r = [](const Vector&, Vector&) {};
+  auto ours = osculate::residual_problem<double>(2, r);
+  auto exact = osculate::residual_problem<double>(2, r, [](const Vector&, Matrix&) {});
+  Residuals neither = linear(3);  // does not say
+  osculate::LossEvaluator<double> loss({});
+  ours.difference.sizes = Vector{{1}};
+  CHECK(osculate::CostOfResiduals(ours, loss).differences() == &ours.difference);
+  CHECK(ours.difference.sizes.size() == 0);  // those of an earlier solve are forgotten
+  CHECK(osculate::CostOfResiduals(exact, loss).differences() == nullptr);
+  CHECK(osculate::CostOfResiduals(neither, loss).differences() == nullptr);
 }
 
 TEST_CASE("user_stop_when_the_observer_says_so") {

@@ -47,6 +47,8 @@ TEST_CASE("optimality_is_the_largest_cosine_of_the_free_variables") {
   CHECK(optimality(q) == 0.8);  // a zero gradient with a zero scale counts as none
   q.gradient_scale.resize(0);
   CHECK(optimality(q) == 8);
+  q.gradient[1] = not_a_number;
+  CHECK(std::isnan(optimality(q)));
   q.fixed.setConstant(true);
   CHECK(optimality(q) == 0);
 }
@@ -106,6 +108,23 @@ TEST_CASE("short_steps_that_contradict_the_derivatives_are_no_progress") {
   // Noise far larger than what was predicted is no contradiction.
   Stop<double> noisy(Tolerances<double>{.ftol = 0, .xtol = 1e-8});
   CHECK(noisy.after_trial(q, judged(1e-10, -1e-3, 1e-9, false), 1, 1) == Status::step);
+}
+
+TEST_CASE("given_up_within_the_rounding_error_of_the_cost_is_solved") {
+  Quadratic<double> q = least_squares_model(4);
+  CHECK(Stop<double>::given_up(q) == Status::no_progress);
+  q.value_noise = 4;
+  CHECK(Stop<double>::given_up(q) == Status::residual);
+  q.gradient_scale.resize(0);  // Newton's f may be negative
+  CHECK(Stop<double>::given_up(q) == Status::no_progress);
+}
+
+TEST_CASE("errors_of_our_own_differences_contradict_nothing") {
+  Quadratic<double> q = least_squares_model(4);
+  Judged<double> j = judged(1e-10, -1e-10, 1e-9, false);
+  CHECK(Stop<double>(Tolerances<double>{}).after_trial(q, j, 1e-3, 1) == Status::no_progress);
+  j.noise = 1.01e-12;  // a hundred times that is what the step promised
+  CHECK(Stop<double>(Tolerances<double>{}).after_trial(q, j, 1e-3, 1) == Status::cost);
 }
 
 TEST_CASE("confirm_asks_the_gradient_at_the_new_point") {

@@ -254,3 +254,37 @@ def test_workers_map_gives_the_bits_of_the_loop(jac: str) -> None:
     assert alone.evaluations == together.evaluations
     if jac != "cs":
         assert sizes == [3 if jac == "2-point" else 6] * together.njev
+
+
+@pytest.mark.parametrize("sparse", [False, True])
+def test_noise_of_differences_is_no_lack_of_progress(sparse: bool) -> None:
+    """At the solution J'r is rounding error over h, whose promise no step can keep."""
+    pattern = np.ones((1000, 10)) if sparse else None
+    for seed in range(100):
+        design = np.random.default_rng(seed).standard_normal((1000, 10))
+        result = osculate.least_squares(lambda x, a=design: a @ x - 1, np.zeros(10), jac_sparsity=pattern)
+        assert result.success, (seed, result.message)
+        exact = np.linalg.lstsq(design, np.ones(1000), rcond=None)[0]
+        # s.d. 1/30 of a parameter, of which a cost within 1e-8 of the minimum determines sqrt(2e-8 * 1000)
+        assert np.abs(result.x - exact).max() <= 5e-3 / 30
+
+
+def test_noise_of_differences_does_not_excuse_a_wrong_jacobian() -> None:
+    for seed in range(10):
+        design = np.random.default_rng(seed).standard_normal((1000, 10))
+        for wrong in (-design, design[:, ::-1]):
+            result = osculate.least_squares(
+                lambda x, a=design: a @ x - 1, np.zeros(10), lambda x, j=wrong: j, max_nfev=5000
+            )
+            assert not result.success
+
+
+@pytest.mark.parametrize("start", [0.0, 1.0])
+def test_parameter_that_comes_to_zero_is_differenced_by_more_than_rounding(start: float) -> None:
+    """The slope of a parabola on a symmetric interval is 0: in units of its value h would be nothing."""
+    t = np.linspace(-1, 1, 101)
+    for height in range(1, 20):
+        result = osculate.least_squares(lambda x, h=height: x[0] + x[1] * t - h * t**2, [start, start])
+        assert result.success, (height, result.message)
+        assert np.allclose(result.jac, np.stack([np.ones_like(t), t], axis=1), atol=1e-4)
+        assert result.nfev <= 10

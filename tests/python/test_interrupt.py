@@ -103,6 +103,32 @@ def test_interrupt_ends_the_solve_with_keyboard_interrupt(body: str) -> None:
     assert out == ""
 
 
+# A second difference, whose condition is about n^2: LSMR takes more than n iterations, many minutes. A timer
+# of the process's own time fires when the callbacks have long returned.
+LSMR = """
+import signal
+import numpy as np
+import scipy.sparse
+import osculate
+signal.signal(signal.SIGVTALRM, signal.default_int_handler)
+n = 200_000
+matrix = scipy.sparse.diags_array([-1.0, 2.0, -1.0], offsets=[-1, 0, 1], shape=(n, n)).tocsc()
+def jac(x):
+    signal.setitimer(signal.ITIMER_VIRTUAL, 0.5)
+    return matrix
+osculate.least_squares(lambda x: matrix @ x - 1, np.ones(n), jac, initial_radius=1e30,
+                       tr_solver="lsmr", tr_options=dict(atol=1e-14, btol=1e-14, maxiter=10**9))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="signals as POSIX has them")
+def test_interrupt_ends_a_long_linear_solve() -> None:
+    code, out, err = python(LSMR)
+    assert err.endswith("\nKeyboardInterrupt\n"), err
+    assert code == -signal.SIGINT
+    assert out == ""
+
+
 FORK = """
 import os, sys
 import numpy as np

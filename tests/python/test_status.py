@@ -71,7 +71,9 @@ def solve(fun: Callable[[FloatArray], Any], x0: Any, jac: Any, **options: Any) -
     assert any(np.array_equal(x, result.x) for x, _ in visited)
     assert np.array_equal(result.fun, fun(result.x))
     assert result.cost == pytest.approx(result.fun @ result.fun / 2, rel=1e-14)
-    assert result.cost <= result.trace["cost"].min()
+    assert result.cost == result.trace["cost"][-1] == result.trace["cost"].min()
+    assert result.optimality == pytest.approx(result.trace["optimality"][-1], rel=0, abs=0, nan_ok=True)
+    assert result.trace.size == result.iterations + 1
     # A trial is accepted from a gain ratio of 1e-4 on, so that no rejected one is lower by more than that
     # part of what was predicted, which is at most the cost.
     assert all(not cost < result.cost * (1 - 1e-4) for _, cost in visited)
@@ -130,6 +132,40 @@ def test_residual_where_every_residual_is_rounding() -> None:
     assert np.all(np.abs(result.fun) <= np.finfo(float).eps * terms)
 
 
+def test_residual_where_no_step_reduces_what_is_rounding_on_the_average() -> None:
+    """1.2 eps of its terms in the worst residual, and no better point among the doubles."""
+    found = 0
+    for seed in range(60):
+        random = np.random.default_rng(seed)
+        matrix = random.standard_normal((6, 2))
+        data = matrix @ random.standard_normal(2)
+        result = solve(lambda x, a=matrix, b=data: a @ x - b, np.zeros(2), lambda x, a=matrix: a, **OFF)
+        assert result.outcome is Status.residual
+        terms = np.abs(matrix) @ np.abs(result.x)
+        eps = np.finfo(float).eps
+        assert result.fun @ result.fun <= 2.01 * eps * np.abs(result.fun) @ terms
+        found += bool(np.any(np.abs(result.fun) > eps * terms))
+    assert found > 0
+
+
+@pytest.mark.parametrize("tolerance", [None, 1e-15])
+@pytest.mark.parametrize("first", [0.1, 1.0])
+def test_success_where_the_cost_underflows(tolerance: float | None, first: float) -> None:
+    """The infimum 0 lies at infinity; the cost gets there in steps as long as the last."""
+    t = np.linspace(first, 3, 20)
+    result = solve(
+        lambda x: np.exp(-x * t),
+        [1.0],
+        lambda x: (-t * np.exp(-x * t))[:, np.newaxis],
+        ftol=tolerance,
+        xtol=tolerance,
+        gtol=tolerance,
+        max_nfev=1000,
+    )
+    assert result.outcome is (Status.residual if tolerance is None else Status.gradient)
+    assert result.cost < 20 * np.nextafter(0, 1)
+
+
 @pytest.mark.parametrize(
     ("limit", "counted"), [({"max_nfev": 3}, "nfev"), ({"max_iterations": 2}, "iterations")]
 )
@@ -169,6 +205,8 @@ def test_nonfinite_where_the_jacobian_is_not_at_an_accepted_point() -> None:
     assert result.outcome is Status.nonfinite
     assert (result.njev, result.iterations) == (2, 1)
     assert np.isnan(result.jac).all()
+    assert result.trace["cost"].tolist() == [32.0, result.cost]
+    assert np.isnan(result.optimality)
     assert 1 < result.x[0] < 3
 
 

@@ -9,6 +9,9 @@
 namespace osculate {
 
 /// r: R^n -> R^m. `jacobian(x, r, J)` is called with r = residual(x). Exceptions pass through the solver.
+/// Where J comes from differences, a member `DifferenceOptions<Scalar>* differences()` tells how (nullptr:
+/// exact). The solver keeps its `sizes`, and a step that fails by no more than the errors of the differences
+/// does not speak against the derivatives.
 template <class P>
 concept LeastSquaresProblem = requires(P& p, const Vector<typename P::Scalar>& x,
                                        Vector<typename P::Scalar>& r, typename P::Jacobian& j) {

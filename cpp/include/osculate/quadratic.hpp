@@ -19,6 +19,7 @@ struct Quadratic {
   Vector<S> gradient;        ///< g
   Vector<S> scale;           ///< D, the diagonal; zero where the model does not depend on the variable
   Vector<S> gradient_scale;  ///< |J_j| |r|, what least squares measures g_j by; empty: g is measured as it is
+  Vector<S> gradient_noise;  ///< how far g may be off by differences; empty: the derivatives are exact
   bool residual_at_rounding = false;  ///< see Status::residual
   Mask fixed;                         ///< variables that may not move from this point
 };

@@ -18,6 +18,9 @@ enum class Status : std::int8_t {
   /// at most 1e-2, or one whose promise is below the rounding error of f.
   step = 3,
   /// |r_i| <= eps * sum_j |J_ij x_j| for every i: the residuals are at the rounding level of their own terms.
+  /// Or no step reduces f, and f is at most its own rounding error eps (f + sum_ij |r_i J_ij x_j|) + m u, u
+  /// being the smallest positive number: they are twice that on the average at most, or their squares
+  /// underflow.
   residual = 5,
   /// Iterations or evaluations are used up. x is the best accepted point.
   max_iterations = -1,
@@ -25,7 +28,8 @@ enum class Status : std::int8_t {
   nonfinite = -2,
   /// The linear solve asked for has no solution: the matrix is singular and nothing damps it.
   singular = -3,
-  /// No step reduces f although the model predicts a reduction well above rounding, or x + s equals x.
+  /// No step reduces f although the model predicts a reduction well above rounding (and above the errors
+  /// of difference derivatives), or x + s equals x.
   no_progress = -4,
   /// An observer (callback) asked to stop.
   user_stop = -5,

@@ -42,14 +42,17 @@ void check(const Tolerances<S>& t) {
 }
 
 /// max |g_i| / gradient_scale_i over the free variables: the cosine between column and residual in least
-/// squares (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free.
+/// squares (More 1978, eq. 6.1), the largest gradient element otherwise. Zero when nothing is free; NaN where
+/// an element is.
 template <class S>
 S optimality(const Quadratic<S>& q) {
   S largest = 0;
   for (Index i = 0; i < q.gradient.size(); ++i) {
     if (q.fixed[i] || q.gradient[i] == 0) continue;
-    const S g = std::abs(q.gradient[i]);
-    largest = std::max(largest, q.gradient_scale.size() ? g / q.gradient_scale[i] : g);
+    S g = std::abs(q.gradient[i]);
+    if (q.gradient_scale.size()) g /= q.gradient_scale[i];
+    if (std::isnan(g)) return g;
+    largest = std::max(largest, g);
   }
   return largest;
 }
@@ -62,6 +65,7 @@ struct Judged {
   S ratio = 0;      ///< actual / predicted
   S slope = 0;      ///< g's, negative for a descent step
   S step = 0;       ///< |D s|
+  S noise = 0;      ///< |e|'|s|, the part of `predicted` that an error e = gradient_noise of g makes up
   bool accepted = false;
 };
 
@@ -81,7 +85,7 @@ class Stop {
   Status after_trial(const Quadratic<S>& q, const Judged<S>& j, S measure, S scaled_x) {
     if (j.accepted)
       contradicted_ = false;
-    else if (j.predicted > measurable * q.value_noise)
+    else if (j.predicted > measurable * (q.value_noise + j.noise))
       contradicted_ = j.ratio >= -contradiction;
     // A rejected step says nothing good about a point that is not stationary: go on shortening it.
     if (!j.accepted && !stationary(q, measure)) return Status::not_run;
@@ -104,6 +108,12 @@ class Stop {
     return status;
   }
 
+  /// Where no step reduces f: a cost within its own rounding error is that of a solution.
+  static Status given_up(const Quadratic<S>& q) {
+    const bool solved = q.gradient_scale.size() > 0 && q.value <= q.value_noise;
+    return solved ? Status::residual : Status::no_progress;
+  }
+
   Status at_limit(Index iterations, Index evaluations, Index variables) const {
     const Index limit = t_.max_evaluations > 0 ? t_.max_evaluations : 100 * variables;
     const bool out = evaluations >= limit || (t_.max_iterations > 0 && iterations >= t_.max_iterations);
@@ -121,8 +131,9 @@ class Stop {
     return q.gradient_scale.size() == 0 || measure <= std::max(S(1e-2), noise_cosine(q));
   }
 
-  // A rejected step whose predicted reduction stands out of the rounding error of f, and whose actual change
-  // is of the predicted size, contradicts the derivatives: short steps that keep doing so are no convergence.
+  // A rejected step whose predicted reduction stands out of the rounding error of f and the errors of our own
+  // differences, and whose actual change is of the predicted size, contradicts the derivatives: short steps
+  // that keep doing so are no convergence.
   // Where f changes by far more than predicted it is noise. Two orders of magnitude each way.
   static constexpr S measurable = 100, contradiction = 100;
   Tolerances<S> t_;

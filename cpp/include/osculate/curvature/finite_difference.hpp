@@ -17,8 +17,9 @@ enum class Difference { two_point, three_point };
 template <class S>
 struct DifferenceOptions {
   Difference method = Difference::two_point;
-  Vector<S> relative_step{};                      ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3)
+  Vector<S> relative_step{};                      ///< h_j / |x_j|; empty: eps^(1/2) or eps^(1/3) of the size
   Vector<S> typical{};                            ///< |x_j| to use where x_j = 0; empty: 1
+  Vector<S> sizes{};                              ///< see remember_sizes(); empty: |x_j|
   Vector<S> lower{}, upper{};                     ///< points evaluated stay inside; empty: unbounded
   Mask skip{};                                    ///< columns left zero (fixed parameters); empty: none
   S epsilon = std::numeric_limits<S>::epsilon();  ///< relative rounding of the function
@@ -72,6 +73,28 @@ S relative_step(Difference method, S epsilon) {
   return method == Difference::three_point ? std::cbrt(epsilon) : std::sqrt(epsilon);
 }
 
+/// |x_j|, or what stands for it where x_j = 0.
+template <class S>
+S parameter_size(const DifferenceOptions<S>& options, const Vector<S>& x, Index j) {
+  if (options.sizes.size()) return options.sizes[j];
+  if (x[j] != 0) return std::abs(x[j]);
+  return options.typical.size() ? options.typical[j] : S(1);
+}
+
+/// What a solve calls before each Jacobian: a size falls by ten at most from one Jacobian to the next. A
+/// parameter that comes to lie at zero, where |x_j| means nothing, is not differenced by its rounding error.
+template <class S>
+void remember_sizes(DifferenceOptions<S>& options, const Vector<S>& x) {
+  Vector<S> before = S(0.1) * options.sizes;
+  options.sizes.resize(0);
+  Vector<S> sizes(x.size());
+  for (Index j = 0; j < x.size(); ++j) {
+    const bool nothing = x[j] == 0 && before.size();
+    sizes[j] = std::max(nothing ? S(0) : parameter_size(options, x, j), before.size() ? before[j] : S(0));
+  }
+  options.sizes = std::move(sizes);
+}
+
 /// Steps of every variable at x.
 template <class S>
 std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& options, const Vector<S>& x) {
@@ -79,14 +102,31 @@ std::vector<DifferenceStep<S>> difference_steps(const DifferenceOptions<S>& opti
   const S relative = relative_step(options.method, options.epsilon);
   std::vector<DifferenceStep<S>> steps(static_cast<std::size_t>(x.size()));
   for (Index j = 0; j < x.size(); ++j) {
-    S size = std::abs(x[j]);
-    if (size == 0) size = options.typical.size() ? options.typical[j] : S(1);
+    const S size = parameter_size(options, x, j);
     const S h = (options.relative_step.size() ? std::abs(options.relative_step[j]) : relative) * size;
     steps[static_cast<std::size_t>(j)] =
         difference_step(options.method, h, x[j], options.lower.size() ? options.lower[j] : -infinity,
                         options.upper.size() ? options.upper[j] : infinity);
   }
   return steps;
+}
+
+/// How far J'r may be off where J is by these differences. Rounding: `value_noise`, that of |r|^2/2, over h.
+/// Truncation: (h / |x_j|)^p of |J_j| |r|, which is `gradient_scale`, for a function that bends on the scale
+/// of x_j, as the choice of h assumes; p is 1 for two points, 2 for three.
+template <class S>
+Vector<S> gradient_noise(const DifferenceOptions<S>& options, const Vector<S>& x, S value_noise,
+                         const Vector<S>& gradient_scale) {
+  const auto steps = difference_steps(options, x);
+  Vector<S> noise = Vector<S>::Zero(x.size());
+  for (Index j = 0; j < x.size(); ++j) {
+    const S h = std::abs(steps[static_cast<std::size_t>(j)].first);
+    if (h == 0) continue;
+    const S relative = h / parameter_size(options, x, j);
+    const S order = options.method == Difference::three_point ? relative * relative : relative;
+    noise[j] = value_noise / h + order * gradient_scale[j];
+  }
+  return noise;
 }
 
 /// The derivative from the residuals at both points of a step, written into `first`.

@@ -4,6 +4,7 @@
 // the running maximum of the column norms of J (More 1978, section 6), or a given scale.
 
 #include "../quadratic.hpp"
+#include "finite_difference.hpp"
 #include "loss.hpp"
 
 namespace osculate {
@@ -38,6 +39,8 @@ struct GaussNewton {
     q.gradient_scale = norms * residual_norm;
     update_scale(x, q, residual_norm);
     estimate_rounding(x, q, problem.epsilon());
+    if (const auto* differences = problem.differences())
+      q.gradient_noise = gradient_noise(*differences, x, q.value_noise, q.gradient_scale);
     return q.gradient.allFinite() && all_finite(q.jacobian);
   }
 
@@ -56,14 +59,16 @@ struct GaussNewton {
   }
 
   /// Rounding errors of r_i are about eps times the sum of its terms, sum_j |J_ij x_j|. Of an operator only
-  /// the size of all terms together is known, about the norm of |J_j| x_j.
+  /// the size of all terms together is known, about the norm of |J_j| x_j. A square that underflows has the
+  /// smallest number as its error.
   template <class Model>
   void estimate_rounding(const Vector<S>& x, Model& q, S epsilon) {
     absolute_row_sums(q.jacobian, x, terms);
     const S together = JacobianOperator<typename Model::Jacobian, S>
                            ? q.residual.norm() * norms.cwiseProduct(x).norm()
                            : q.residual.cwiseAbs().dot(terms);
-    q.value_noise = epsilon * (q.value + together);
+    const S underflow = static_cast<S>(q.residual.size()) * std::numeric_limits<S>::denorm_min();
+    q.value_noise = epsilon * (q.value + together) + underflow;
     q.residual_at_rounding = (q.residual.array().abs() <= epsilon * terms.array()).all();
   }
 };

@@ -63,7 +63,7 @@ class CholeskyFactor {
     llt_.matrixL().solveInPlace(work_);
     return work_.squaredNorm();
   }
-  S gradient_norm() const { return g_.norm(); }
+  S gradient_norm() const { return g_.stableNorm(); }
   S magnitude() const { return magnitude_; }
   Index size() const { return g_.size(); }
 

@@ -1,6 +1,7 @@
 #pragma once
 // Which linear solve a least-squares method uses for which Jacobian.
 
+#include <functional>
 #include <stdexcept>
 
 #include "dense.hpp"
@@ -16,6 +17,7 @@ struct LinearSolverOptions {
   double tolerance = 0;           ///< of LSMR, see LsmrStep; 0: chosen from the gradient
   Index max_iterations = 0;       ///< of LSMR; 0: its default
   int threads = 1;
+  std::function<void()> poll{};  ///< called every iteration of LSMR, which may be long; may throw to end it
 };
 
 /// A factorization, or LSMR where that is asked for, where nothing else is possible (J is an operator) or
@@ -35,6 +37,7 @@ class LeastSquaresStep {
       throw std::invalid_argument("linear_solver cholesky and qr need a dense Jacobian; auto takes any");
     lsmr_.tolerance = static_cast<S>(options.tolerance);
     lsmr_.max_iterations = options.max_iterations;
+    lsmr_.poll = options.poll;
     if constexpr (dense) {
       direct_.factor.solver = s;
       direct_.factor.cholesky.threads = options.threads;

@@ -4,6 +4,7 @@
 // leaves the trust region, as Steihaug (1983) does with CG.
 
 #include <cmath>
+#include <functional>
 #include <limits>
 
 #include "../quadratic.hpp"
@@ -16,6 +17,7 @@ struct LsmrOptions {
   S damping = 0;                                  ///< lambda
   S radius = std::numeric_limits<S>::infinity();  ///< largest |d|
   Index max_iterations = 0;                       ///< 0: the smaller of twice the number of columns and 1000
+  const std::function<void()>* poll = nullptr;    ///< called every iteration; an exception ends the solve
 };
 
 template <class S>
@@ -51,6 +53,7 @@ LsmrOutcome<S> lsmr(Apply&& apply, ApplyTransposed&& apply_transposed, const Vec
   S frobenius = alpha * alpha;
   while (outcome.iterations < limit) {
     ++outcome.iterations;
+    if (options.poll && *options.poll) (*options.poll)();
     apply(v, work_u);
     u = work_u - alpha * u;
     beta = u.norm();
@@ -117,9 +120,10 @@ template <class S>
 struct LsmrStep {
   /// See LsmrOptions; 0: the smaller of the gradient's cosine |D^-1 g| / |r| and |r| / |r(x0)|, at most 0.1.
   S tolerance = 0;
-  Index max_iterations = 0;  ///< products J v a solve; 0: LSMR's default
-  Index products = 0;        ///< J v and J'u so far
-  S first_residual = 0;      ///< |r(x0)|
+  Index max_iterations = 0;      ///< products J v a solve; 0: LSMR's default
+  std::function<void()> poll{};  ///< see LsmrOptions
+  Index products = 0;            ///< J v and J'u so far
+  S first_residual = 0;          ///< |r(x0)|
   Vector<S> inverse_scale{}, held{}, shifted{}, scaled{}, z{};
   Mask fixed{};
 
@@ -152,7 +156,8 @@ struct LsmrStep {
     LsmrOptions<S> options{.tolerance = tolerance > 0 ? tolerance : std::min(S(0.1), measure),
                            .damping = trial.damping,
                            .radius = trial.radius,
-                           .max_iterations = max_iterations};
+                           .max_iterations = max_iterations,
+                           .poll = &poll};
     if (std::isfinite(trial.radius)) options.damping = trial.damping = 0;
     const auto apply = [&](const Vector<S>& v, Vector<S>& out) {
       scaled = v.cwiseProduct(free_scale);

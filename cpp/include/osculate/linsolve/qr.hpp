@@ -83,7 +83,7 @@ class QrFactor {
     triangle_.transpose().template triangularView<Eigen::Lower>().solveInPlace(work_);
     return work_.squaredNorm();
   }
-  S gradient_norm() const { return (masked_.transpose() * b_).norm(); }
+  S gradient_norm() const { return (masked_.transpose() * b_).eval().stableNorm(); }
   S magnitude() const { return magnitude_; }
   Index size() const { return masked_.cols(); }
 

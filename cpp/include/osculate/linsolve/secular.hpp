@@ -17,7 +17,7 @@ namespace osculate {
 ///                       least-norm sense
 ///   solve(z)            z = -(A + lambda I)^-1 g
 ///   inverse_form(z)     z'(A + lambda I)^-1 z
-///   gradient_norm()     |g|
+///   gradient_norm()     |g|, zero only where g is
 ///   size()              the length of z
 ///   magnitude()         the largest diagonal element of A
 /// False when no admissible lambda gives a factorization.

@@ -103,7 +103,7 @@ class SparseCholeskyFactor {
   void solve(Vector<S>& z) const { z = ldlt_.solve(-g_); }
   void solve_for(Vector<S>& b) const { b = ldlt_.solve(-b).eval(); }
   S inverse_form(const Vector<S>& z) const { return z.dot(Vector<S>(ldlt_.solve(z))); }
-  S gradient_norm() const { return g_.norm(); }
+  S gradient_norm() const { return g_.stableNorm(); }
   S magnitude() const { return magnitude_; }
   Index size() const { return g_.size(); }
 

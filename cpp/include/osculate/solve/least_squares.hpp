@@ -56,7 +56,8 @@ class ResidualProblem {
       df_(x, j);
     }
   }
-  S epsilon() const { return std::numeric_limits<S>::epsilon(); }
+  S epsilon() const { return difference.epsilon; }
+  DifferenceOptions<S>* differences() { return std::is_same_v<DF, std::nullptr_t> ? &difference : nullptr; }
 
  private:
   Index m_;
@@ -76,7 +77,9 @@ class CostOfResiduals {
  public:
   using Scalar = typename P::Scalar;
 
-  CostOfResiduals(P& problem, LossEvaluator<Scalar>& loss) : problem_(problem), loss_(loss) {}
+  CostOfResiduals(P& problem, LossEvaluator<Scalar>& loss) : problem_(problem), loss_(loss) {
+    if (auto* d = differences()) d->sizes.resize(0);  // of another solve
+  }
 
   Scalar value(const Vector<Scalar>& x) {
     ++evaluations_;
@@ -85,6 +88,7 @@ class CostOfResiduals {
   }
   void jacobian(const Vector<Scalar>& x, typename P::Jacobian& j) {
     ++derivatives_;
+    if (auto* d = differences(); d && !d->relative_step.size()) remember_sizes(*d, x);
     problem_.jacobian(x, residual_, j);
   }
   /// A residual at a point that is not the loop's next one.
@@ -98,6 +102,13 @@ class CostOfResiduals {
   Index evaluations() const { return evaluations_; }
   Index derivative_evaluations() const { return derivatives_; }
   Scalar epsilon() const { return problem_.epsilon(); }
+  /// How the problem differences; nullptr: its derivatives are exact.
+  DifferenceOptions<Scalar>* differences() const {
+    if constexpr (requires { problem_.differences(); })
+      return problem_.differences();
+    else
+      return nullptr;
+  }
 
  private:
   P& problem_;

@@ -50,10 +50,8 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   };
 
   status = arrive();
-  if (status == Status::not_run) {
-    globalize.first(q, x);
-    status = note();
-  }
+  if (status == Status::not_run) globalize.first(q, x);
+  if (const Status seen = note(); status == Status::not_run) status = seen;
   while (status == Status::not_run) {
     status = stop.at_point(q, record.optimality);
     if (status == Status::gradient && !q.may_be_minimum()) status = Status::not_run;  // a saddle or a maximum
@@ -80,6 +78,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       judged.ratio =
           judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
       judged.slope = q.gradient.dot(modelled);
+      judged.noise = q.gradient_noise.size() ? q.gradient_noise.dot(modelled.cwiseAbs()) : S(0);
       judged.step = step.cwiseProduct(q.scale).norm();
       verdict = globalize.judge(q, judged, trial);
       judged.accepted = verdict == Verdict::accept;
@@ -87,7 +86,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
                                 (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
       if (judged.accepted || status != Status::not_run) break;
       if (verdict == Verdict::give_up || step.isZero(0))
-        status = nonfinite_trial && !finite_trial ? Status::nonfinite : Status::no_progress;
+        status = nonfinite_trial && !finite_trial ? Status::nonfinite : stop.given_up(q);
       else
         status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
     }
@@ -97,13 +96,10 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     ++result.iterations;
     record.step = judged.step, record.ratio = judged.ratio;
     record.radius = trial.radius, record.damping = trial.damping;
-    if (!curvature(problem, x, q)) {
-      status = Status::nonfinite;
-      break;
-    }
+    const bool finite_model = curvature(problem, x, q);
     bounds.activate(x, q);
     const Status seen = note();
-    status = stop.confirm(status, q, record.optimality);
+    status = finite_model ? stop.confirm(status, q, record.optimality) : Status::nonfinite;
     if (status == Status::not_run) status = seen;
   }
   result.x = std::move(x);

@@ -74,6 +74,7 @@ class Peer:
     threads: tuple[int, ...] = (1, 2)
     packages: tuple[str, ...] = ()
     environment: dict[str, str] = field(default_factory=dict)
+    compiles: bool = False  # for seconds, each case anew: the quick bench takes one case alone
 
 
 def _limit(threads: int) -> None:

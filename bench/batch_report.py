@@ -55,7 +55,7 @@ def table(label: str, content: dict[str, Any], draw: Table) -> str:
     """One workload: fits per second, who reached the best cost, and the limit."""
     peers = dict.fromkeys(row["peer"] for row in content["rows"])
     header = ["fits per second"] + [f"{dtype}, {n} thread{'s'[: n - 1]}" for dtype, n in COLUMNS]
-    header += ["within 1e-4", "float32", "iterations", "fits timed"]
+    header += ["within 1e-4, float64", "float32", "iterations", "fits timed"]
     cells = [_line(peer, [row for row in content["rows"] if row["peer"] == peer]) for peer in peers]
     limits = {(row["dtype"], row["threads"]): row for row in content["limits"]}
     if limits:

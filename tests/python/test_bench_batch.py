@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+import batch
 import batch_limit
 import batch_peer
 import batch_report
@@ -124,3 +126,41 @@ def test_report_has_a_row_per_peer_and_says_who_is_absent() -> None:
     assert "1.00 M ± 10%" in text
     assert "99.99%" in text
     assert batch_report.footer(record) == "Peers: c 1.\n\nWithout b: why."
+
+
+def test_plot_shows_peers_of_one_thread_beside_those_of_two(tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    import batch_plot
+
+    rows = [
+        {"peer": peer, "dtype": dtype, "threads": threads, "rate": [0.9e6, 1e6, 1.1e6], "within": within}
+        for peer, dtype, threads, within in (
+            ("a", "float64", 1, 1.0),
+            ("a", "float64", 2, 1.0),
+            ("a", "float32", 2, 0.9),
+            ("b", "float64", 1, 1.0),
+        )
+    ]
+    limits = [{"dtype": "float64", "threads": 2, "rate": [1e7, 1e7, 1e7]}]
+    record = {"tables": {"W": {"rows": rows, "limits": limits}}}
+    (tmp_path / "batch.json").write_text(json.dumps(record))
+    picture = tmp_path / "batch.svg"
+    assert batch_plot.main([str(picture), str(tmp_path / "batch.json")]) == 0
+    text = picture.read_text()
+    assert text.count("<!-- 1 M -->") == 2  # a float64 and b float64
+    assert text.count("<!-- 1 M * -->") == 1
+    assert "<!-- b (1 thread) -->" in text
+
+
+class _Refusing:
+    """Stands for a worker whose peer is not installed."""
+
+    def ask(self, *message: Any) -> None:
+        raise batch_peer.AbsentError("not installed")
+
+
+def test_absent_peer_is_recorded_with_its_first_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    absent: dict[str, str] = {}
+    assert batch._ask(("peer", "float64", 1), _Refusing(), absent, "run", "float64") is None
+    assert absent == {"peer": "not installed"}
+    assert "without peer (float64, 1 threads): not installed" in capsys.readouterr().err

@@ -87,7 +87,7 @@ def test_start_on_a_bound_may_leave_it() -> None:
     for lower, upper in (((2.0, 1.0, 0.1), 9.0), (-9.0, (2.0, 1.0, 0.1))):
         result = osculate.fit(decay, X, Y, P0, bounds=(lower, upper), **EXACT)
         check_kkt(result, lower, upper)
-    wide = osculate.fit(decay, X, Y, (0.0, 0.5, 0.0), bounds=(0, (9, 9, 9)), **EXACT)
+    wide = osculate.fit(decay, X, Y, (0.0, 2.0, 0.0), bounds=(0, (9, 9, 9)), **EXACT)
     check_kkt(wide, 0, 9)
 
 

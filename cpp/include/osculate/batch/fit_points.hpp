@@ -37,6 +37,7 @@ class PointFitter {
     score_ = weighted_;
     score_.score = true;
     for (int t = 0; t < options.threads; ++t) {
+      normals_.emplace_back(n_);
       plain_run_.push_back(std::make_unique<Interpreter<S>>(tape, plain_));
       weighted_run_.push_back(std::make_unique<Interpreter<S>>(tape, weighted_));
       if (options.sandwich) score_run_.push_back(std::make_unique<Interpreter<S>>(tape, score_));
@@ -109,7 +110,7 @@ class PointFitter {
     sums_.assign(size(parts) * numbers, 0);
     std::atomic<std::ptrdiff_t> next{0};
     parallel_for(options_.threads, options_.threads, [&](Index thread) {
-      Normal<S> normal(n_);
+      Normal<S>& normal = normals_[size(thread)];
       for (std::ptrdiff_t part; (part = next.fetch_add(1)) < parts;) {
         const std::ptrdiff_t first = part * block_rows, last = std::min(first + block_rows, whole);
         const bool tail = part == blocks;
@@ -147,6 +148,7 @@ class PointFitter {
   Exchange<S> exchange_;
   Data<S> plain_, weighted_, score_;
   Runs plain_run_, weighted_run_, score_run_;
+  std::vector<Normal<S>> normals_;  ///< one a thread
   std::vector<double> sums_;
   Slot slot_;
   bool has_weights_ = false;

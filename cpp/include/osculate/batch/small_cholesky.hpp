@@ -18,7 +18,7 @@ class SmallCholesky {
 
   /// Factors the lanes of the part at `offset`, which are the first ones in whatever else is given or kept
   /// here; the mask tells the lanes whose matrix is positive definite beyond rounding. The others have their
-  /// bad pivots replaced, so that what is solved with them is finite.
+  /// bad pivots replaced, so that what is solved with them is finite where they are semidefinite.
   WideMask<S> factorize(const Rows<S>& a, const Wide<S>& lambda, int offset = 0) {
     Wide<S> least(std::numeric_limits<S>::max()), largest(0);
     for (int u = 0; u < n_; ++u) {

@@ -21,6 +21,7 @@ class BoundedStep {
         scaled_g_(rows(n)),
         z_(rows(n)),
         best_(rows(n)),
+        fixed_(rows(n)),
         work_(rows(n)),
         factor_(n) {}
 
@@ -31,8 +32,7 @@ class BoundedStep {
 
   /// Solves for lanes in `active` of the part at `offset`. `matrix` and `gradient` are J'J and J'r,
   /// `inverse_scale` 1 / D, `radius` bounds |D d| and `damping` is a guess of lambda and becomes its value.
-  /// With bounds, lower - x and upper
-  /// - x.
+  /// With bounds, lower - x and upper - x.
   void solve(const WideMask<S>& active, const Rows<S>& matrix, const Rows<S>& gradient,
              const Rows<S>& inverse_scale, const Wide<S>& radius, Wide<S>& damping, const Rows<S>* low,
              const Rows<S>* high, int offset) {
@@ -43,8 +43,10 @@ class BoundedStep {
       for (int v = 0; v <= u; ++v)
         (Wide<S>::load(matrix[at(u, v)] + offset) * (du * inverse_of(v))).store(scaled_[at(u, v)]);
     }
-    WideMask<S> todo = active;
-    for (int pass = 0; pass <= n_; ++pass) {  // every pass holds at least one variable more
+    for (int u = 0; u < n_; ++u) Wide<S>::load(held[row(u)]).store(fixed_[row(u)]);
+    constexpr S most_rounds = 10;
+    Wide<S> rounds(0);
+    for (WideMask<S> todo = active; todo.any();) {
       restrict(inverse_scale, offset);
       Wide<S> lambda = damping;
       secular(todo, radius, lambda);
@@ -56,18 +58,10 @@ class BoundedStep {
             .store(step[row(u)]);
       }
       if (!low) return;
-      WideMask<S> again = Wide<S>(0) != Wide<S>(0);
-      for (int u = 0; u < n_; ++u) {
-        const Wide<S> d = Wide<S>::load(step[row(u)]), l = Wide<S>::load((*low)[row(u)] + offset),
-                      h = Wide<S>::load((*high)[row(u)] + offset);
-        const WideMask<S> outside = todo & (Wide<S>::load(held[row(u)]) == Wide<S>(0)) & ((d < l) | (d > h));
-        choose(outside, smaller(larger(d, l), h), Wide<S>::load(displacement[row(u)]))
-            .store(displacement[row(u)]);
-        choose(outside, Wide<S>(1), Wide<S>::load(held[row(u)])).store(held[row(u)]);
-        again = again | outside;
-      }
-      todo = again;
-      if (!todo.any()) return;
+      const WideMask<S> again = hold(todo, *low, *high, offset);
+      const WideMask<S> inside = todo & !again & (rounds < Wide<S>(most_rounds));
+      rounds = choose(inside, rounds + Wide<S>(1), rounds);
+      todo = again | release(inside, inverse_scale, damping, *low, *high, offset);
     }
   }
 
@@ -77,6 +71,50 @@ class BoundedStep {
   static std::size_t row(int u) { return static_cast<std::size_t>(u); }
   static std::size_t at(int u, int v) {
     return static_cast<std::size_t>(u >= v ? packed(u, v) : packed(v, u));
+  }
+
+  /// Puts on its bound what the step moves beyond it; the mask tells the lanes where something is.
+  WideMask<S> hold(const WideMask<S>& todo, const Rows<S>& low, const Rows<S>& high, int offset) {
+    WideMask<S> any = Wide<S>(0) != Wide<S>(0);
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> d = Wide<S>::load(step[row(u)]), l = Wide<S>::load(low[row(u)] + offset),
+                    h = Wide<S>::load(high[row(u)] + offset);
+      const WideMask<S> outside = todo & (Wide<S>::load(held[row(u)]) == Wide<S>(0)) & ((d < l) | (d > h));
+      choose(outside, smaller(larger(d, l), h), Wide<S>::load(displacement[row(u)]))
+          .store(displacement[row(u)]);
+      choose(outside, Wide<S>(1), Wide<S>::load(held[row(u)])).store(held[row(u)]);
+      any = any | outside;
+    }
+    return any;
+  }
+
+  /// Lets go of variables that hold() put on a bound and the model at the step pulls inward again.
+  WideMask<S> release(const WideMask<S>& todo, const Rows<S>& inverse_scale, const Wide<S>& damping,
+                      const Rows<S>& low, const Rows<S>& high, int offset) {
+    const Wide<S> zero(0);
+    WideMask<S> any = zero != zero, candidates = any;
+    for (int u = 0; u < n_; ++u)
+      candidates = candidates | (Wide<S>::load(held[row(u)]) != Wide<S>::load(fixed_[row(u)]));
+    candidates = candidates & todo;
+    if (!candidates.any()) return any;
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> inverse = Wide<S>::load(inverse_scale[row(u)] + offset);
+      choose(inverse > zero, Wide<S>::load(step[row(u)]) / inverse, zero).store(z_[row(u)]);
+    }
+    for (int u = 0; u < n_; ++u) {
+      const Wide<S> l = Wide<S>::load(low[row(u)] + offset), h = Wide<S>::load(high[row(u)] + offset),
+                    displaced = Wide<S>::load(displacement[row(u)]);
+      Wide<S> pull = fma(damping, Wide<S>::load(z_[row(u)]), Wide<S>::load(scaled_g_[row(u)]));
+      for (int v = 0; v < n_; ++v)
+        pull = fma(Wide<S>::load(scaled_[at(u, v)]), Wide<S>::load(z_[row(v)]), pull);
+      const WideMask<S> lower = displaced == l, inward = choose(lower, -pull, pull) > zero;
+      const WideMask<S> was_held = Wide<S>::load(held[row(u)]) != Wide<S>::load(fixed_[row(u)]);
+      const WideMask<S> freed = candidates & was_held & inward & (l != h);
+      choose(freed, zero, displaced).store(displacement[row(u)]);
+      choose(freed, zero, Wide<S>::load(held[row(u)])).store(held[row(u)]);
+      any = any | freed;
+    }
+    return any;
   }
 
   /// Rows and columns of held variables become the identity's; their displacement moves to the right-hand
@@ -183,7 +221,7 @@ class BoundedStep {
   }
 
   int n_;
-  Rows<S> scaled_, masked_, g_, scaled_g_, z_, best_, work_;
+  Rows<S> scaled_, masked_, g_, scaled_g_, z_, best_, fixed_, work_;
   const Rows<S>*matrix_ = nullptr, *right_ = nullptr;  ///< what is solved: the scaled or the masked system
   SmallCholesky<S> factor_;
 };

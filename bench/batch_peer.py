@@ -83,6 +83,14 @@ def _limit(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
+def _received(pipe: Connection) -> Any:
+    """The next message, None when the bench is gone."""
+    try:
+        return pipe.recv()
+    except EOFError:
+        return None
+
+
 def serve(pipe: Connection, peer: Peer, threads: int) -> None:
     """Answer prepare, run and params until None comes; every answer is (value, None) or (None, reason)."""
     _limit(threads)
@@ -111,7 +119,7 @@ def serve(pipe: Connection, peer: Peer, threads: int) -> None:
         return last.pop(dtype).params
 
     verbs = {"prepare": prepare, "run": run, "params": params}
-    while (message := pipe.recv()) is not None:
+    while (message := _received(pipe)) is not None:
         verb, *arguments = message
         try:
             pipe.send((verbs[verb](*arguments), None))

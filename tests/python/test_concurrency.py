@@ -229,6 +229,8 @@ def test_exception_comes_out_as_the_same_object_with_its_traceback(where: str, a
         start, residual, jacobian = problem.start, problem.residual, problem.jacobian
     else:
         start, (residual, jacobian) = np.zeros(20), large(m=3000, n=20)
+    if where == "callback" and size == "large":
+        at = 0  # how many steps a solve takes at rounding level depends on the instruction set
     boom = Boom({"fun": residual, "jac": jacobian}.get(where, lambda x: None), at)
     arguments: dict[str, Any] = {"fun": residual, "jac": jacobian}
     if where in ("matvec", "rmatvec"):

@@ -75,8 +75,9 @@ def solve(fun: Callable[[FloatArray], Any], x0: Any, jac: Any, **options: Any) -
     assert result.optimality == pytest.approx(result.trace["optimality"][-1], rel=0, abs=0, nan_ok=True)
     assert result.trace.size == result.iterations + 1
     # A trial is accepted from a gain ratio of 1e-4 on, so that no rejected one is lower by more than that
-    # part of what was predicted, which is at most the cost.
-    assert all(not cost < result.cost * (1 - 1e-4) for _, cost in visited)
+    # part of what was predicted, which is at most the cost. Where residuals are rounding, so is their order.
+    if result.outcome is not Status.residual:
+        assert all(not cost < result.cost * (1 - 1e-4) for _, cost in visited)
     return result
 
 

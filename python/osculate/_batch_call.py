@@ -11,16 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _core
-from ._batch_data import Data, FloatArray, read_parameters
+from ._batch_data import Data, FloatArray
 from ._batch_options import LOSSES, Observers, Options
 from ._batch_paths import Callback
 from ._batch_predict import predict
 from ._batch_result import FitResult, Interrupted
-from ._batch_starts import Starts, rescue_starts
+from ._batch_starts import Starts, rescue_starts, retry_starts
 from ._model import Model
 from ._result import Status
 from ._trace import Trace
 
+FITTED = ("params", "stderr", "cost", "status", "flags", "iterations", "n_points")  # of a FitResult
 CHUNK = 65536  # fits whose starts are guessed at a time
 # In float32 the products of a column pulled out of its factor must not under- or overflow: x^6, say.
 FLOAT32_FACTOR_RANGE = (1e-6, 1e6)
@@ -230,17 +231,10 @@ class Call:
         count = len(where[0])
         if count == 0:
             return result
-        if p0 is None:
-            starts = np.asarray(result.params[where], dtype=np.float64).reshape(count, -1)
-        else:
-            given = np.asarray(p0)
-            shape = (count,) if given.ndim == 2 and len(given) == count else self.data.shape
-            starts = read_parameters(p0, "p0", self.names, shape)
-            full = np.broadcast_to(starts, (*shape, len(self.names)))
-            starts = full if shape == (count,) else full[where].reshape(count, -1)
-        held = [k for k in range(len(self.names)) if k not in self.active]
-        starts = np.array(starts)
-        starts[:, held] = result.params[where][..., held]
+        at = np.asarray(result.params[where], dtype=np.float64)
+        given = self.starts(self, self.data.take(where), where)  # of fits that have not run
+        at = np.where(np.isfinite(at).all(axis=-1, keepdims=True), at, given)
+        starts = at if p0 is None else retry_starts(p0, self.names, self.active, at, where, self.data.shape)
         return replace(self, options=options)._fit_some(result, where, [starts])
 
     def _rescue(self, result: FitResult) -> FitResult:
@@ -256,10 +250,7 @@ class Call:
     def _fit_some(self, result: FitResult, where: Any, tries: Any) -> FitResult:
         """Fits some again from each of `tries`; keeps what is better: converged, then the lower cost."""
         merged = result._with(
-            **{
-                name: getattr(result, name).copy()
-                for name in ("params", "stderr", "cost", "status", "flags", "iterations")
-            },
+            **{name: getattr(result, name).copy() for name in FITTED},
             _packed=None if result._packed is None else result._packed.copy(),
         )
         data, bounds = self.data.take(where), self._bounds(where)
@@ -273,7 +264,7 @@ class Call:
             better = ((new.status > 0) & ((old_status <= 0) | cheaper)) | (
                 (old_status <= 0) & (new.status <= 0) & cheaper
             )
-            for name in ("params", "stderr", "cost", "status", "flags", "iterations", "_packed"):
+            for name in (*FITTED, "_packed"):
                 to, source = getattr(merged, name), getattr(new, name)
                 if to is None:
                     continue

@@ -157,7 +157,9 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
     )
 
 
-def read_parameters(value: Any, name: str, names: tuple[str, ...], shape: tuple[int, ...]) -> FloatArray:
+def read_parameters(
+    value: Any, name: str, names: tuple[str, ...], shape: tuple[int, ...], who: str = WHO
+) -> FloatArray:
     """Numbers a parameter, (P,) or (..., P) broadcastable against the batch, as float64."""
     p = len(names)
     try:
@@ -169,7 +171,7 @@ def read_parameters(value: Any, name: str, names: tuple[str, ...], shape: tuple[
             array = np.full(p, float(array))
     except (TypeError, ValueError) as error:
         raise TypeError(
-            f"{WHO}: {name} must be numbers of shape (..., {p}), got {arg.shown(value)}"
+            f"{who}: {name} must be numbers of shape (..., {p}), got {arg.shown(value)}"
         ) from error
     try:
         fits = array.shape[-1] == p and np.broadcast_shapes(array.shape[:-1], shape) == shape
@@ -177,7 +179,7 @@ def read_parameters(value: Any, name: str, names: tuple[str, ...], shape: tuple[
         fits = False
     if not fits:
         raise ValueError(
-            f"{WHO}: {name} must have shape ({p},), for the parameters {', '.join(names)}, "
+            f"{who}: {name} must have shape ({p},), for the parameters {', '.join(names)}, "
             f"or {(*shape, p)}, got {array.shape}"
         )
     return array
@@ -205,7 +207,13 @@ def read_bounds(
             raise ValueError(
                 f"{WHO}: bounds of a parameter must be a pair (lower, upper), got {arg.shown(bounds)}"
             ) from error
-        bounds = [np.stack(np.broadcast_arrays(*map(np.asarray, side)), axis=-1) for side in sides]
+        try:
+            bounds = [np.stack(np.broadcast_arrays(*map(np.asarray, side)), axis=-1) for side in sides]
+        except ValueError as error:
+            raise ValueError(
+                f"{WHO}: bounds must hold numbers or arrays of the batch's shape {shape}, "
+                f"got {arg.shown(bounds)}"
+            ) from error
     if hasattr(bounds, "lb") and hasattr(bounds, "ub"):
         bounds = (bounds.lb, bounds.ub)
     try:
@@ -216,10 +224,12 @@ def read_bounds(
         ) from error
     lower = read_parameters(low, "bounds[0]", names, shape)
     upper = read_parameters(high, "bounds[1]", names, shape)
+    both = np.broadcast_shapes(lower.shape, upper.shape)
     wrong = np.argwhere(~(lower <= upper))
     if len(wrong):
         k = int(wrong[0][-1])
-        raise ValueError(f"{WHO}: bounds of {names[k]} must have lower <= upper")
+        low, high = (np.broadcast_to(side, both)[tuple(wrong[0])] for side in (lower, upper))
+        raise ValueError(f"{WHO}: bounds of {names[k]} must have lower <= upper, got {low} and {high}")
     if np.isneginf(lower).all() and np.isposinf(upper).all():
         return None
     rank = max(lower.ndim, upper.ndim)
@@ -235,8 +245,17 @@ def read_fixed(fixed: Any, names: tuple[str, ...]) -> tuple[int, ...]:
     if isinstance(fixed, str):
         fixed = [fixed]
     held: set[int] = set()
-    array = np.asarray(fixed)
-    if array.dtype == np.bool_ and array.shape == (len(names),):
+    try:
+        array = np.asarray(list(fixed))
+    except (TypeError, ValueError) as error:
+        raise TypeError(
+            f"{WHO}: fixed must be names or a mask of shape ({len(names)},), got {arg.shown(fixed)}"
+        ) from error
+    if array.dtype == np.bool_ and array.shape != (len(names),):
+        raise ValueError(
+            f"{WHO}: fixed must be names or a mask of shape ({len(names)},), got {arg.shown(fixed)}"
+        )
+    if array.dtype == np.bool_:
         held = {int(k) for k in np.flatnonzero(array)}
     else:
         for name in fixed:

@@ -13,6 +13,8 @@ from . import _arguments as arg
 from ._batch_data import WHO, Data, FloatArray, read_parameters
 from ._model import Model
 
+RETRY = "retry"
+
 if TYPE_CHECKING:
     from ._batch_call import Call
 
@@ -72,7 +74,13 @@ def clipped(start: FloatArray, call: Call, key: Any) -> FloatArray:
 
 
 def read_starts(
-    p0: Any, model: Model, names: tuple[str, ...], shape: tuple[int, ...], linear: Any, bounds: Any
+    p0: Any,
+    model: Model,
+    names: tuple[str, ...],
+    active: tuple[int, ...],
+    shape: tuple[int, ...],
+    linear: Any,
+    bounds: Any,
 ) -> Starts:
     """Check p0. `linear` is called for the names that enter linearly, where they are needed."""
     if p0 is None:
@@ -90,6 +98,9 @@ def read_starts(
     if unknown:
         raise ValueError(f"{WHO}: p0 has {', '.join(unknown)}, but the parameters are {', '.join(names)}")
     missing = [name for name in names if name not in p0]
+    held = [name for name in missing if names.index(name) not in active]
+    if held:
+        raise ValueError(f"{WHO}: p0 lacks {', '.join(held)}: a fixed parameter needs its value")
     if missing:
         known = set(linear())
         stuck = [name for name in missing if name not in known]
@@ -111,13 +122,17 @@ def read_starts(
 
 
 def _check_starts(
-    values: FloatArray, names: tuple[str, ...], bounds: Any, allow_nan: set[int] | None = None
+    values: FloatArray,
+    names: tuple[str, ...],
+    bounds: Any,
+    allow_nan: set[int] | None = None,
+    who: str = WHO,
 ) -> None:
     given = [k for k in range(len(names)) if not allow_nan or k not in allow_nan]
     wrong = np.argwhere(~np.isfinite(values[..., given]))
     if len(wrong):
         value, name = values[..., given][tuple(wrong[0])], names[given[wrong[0][-1]]]
-        raise ValueError(f"{WHO}: p0 must be finite, got {value} for {name}")
+        raise ValueError(f"{who}: p0 must be finite, got {value} for {name}")
     if bounds is None:
         return
     lower, upper = bounds
@@ -128,6 +143,24 @@ def _check_starts(
                 "" if np.ndim(outside) == 0 else f" in fit {tuple(int(i) for i in np.argwhere(outside)[0])}"
             )
             raise ValueError(f"{WHO}: p0 must lie within the bounds, but {names[k]} starts outside{where}")
+
+
+def retry_starts(
+    p0: Any,
+    names: tuple[str, ...],
+    active: tuple[int, ...],
+    at: FloatArray,
+    where: Any,
+    shape: tuple[int, ...],
+) -> FloatArray:
+    """Starts of the fits `where` from what `FitResult.retry` is given; fixed parameters stay as they are."""
+    given = read_parameters(p0, "p0", names, (len(at),) if np.shape(p0) == at.shape else shape, RETRY)
+    _check_starts(given, names, None, who=RETRY)
+    if given.shape != at.shape:
+        given = np.broadcast_to(given, (*shape, len(names)))[where]
+    starts = at.copy()
+    starts[:, list(active)] = given[:, list(active)]
+    return starts
 
 
 def rescue_starts(

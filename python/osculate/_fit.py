@@ -201,7 +201,7 @@ def fit(
     active = read_fixed(fixed, names)
     argument = data.first_argument()
     traced, why_not = traced_model(description, argument, names, data.own_x)
-    starts = read_starts(p0, description, names, data.shape, description.linear_parameters, box)
+    starts = read_starts(p0, description, names, active, data.shape, description.linear_parameters, box)
     first = starts.first(data, names)
     called = None
     if batched is not None:

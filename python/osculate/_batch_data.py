@@ -141,8 +141,8 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
     def float_rows(rows: Any) -> tuple[NDArray[Any], ...]:
         return tuple(np.ascontiguousarray(row, dtype=np.float64) for row in rows)
 
-    if given.ndim == 1:
-        return float_rows([given]), False, wanted is not None and wanted > 1
+    if given.ndim == 1 and wanted in (None, 1):
+        return float_rows([given]), False, False
     own_single = batch != () and given.shape == y.shape and wanted in (None, 1)
     if own_single:
         return (given,), True, False

@@ -236,3 +236,6 @@ class Interrupted(KeyboardInterrupt):
         done = int(np.count_nonzero(result.status != Status.not_run))
         super().__init__(f"interrupted after {done} of {result.status.size} fits; see .result")
         self.result = result
+
+    def __reduce__(self) -> tuple[type[Interrupted], tuple[FitResult]]:
+        return Interrupted, (self.result,)

@@ -151,3 +151,16 @@ def test_path_and_reason_are_told() -> None:
     assert slow.path != "tape"
     assert slow.why_not
     assert slow.why_not in slow.summary()
+
+
+def test_interrupted_pickles_with_its_result() -> None:
+    interrupted = osculate.Interrupted(osculate.fit(decay, X, decay(X, 2.0, 1.0, 0.1), (1.5, 1.2, 0.0)))
+    again = pickle.loads(pickle.dumps(interrupted))
+    np.testing.assert_array_equal(again.result.params, interrupted.result.params)
+    assert str(again) == str(interrupted)
+
+
+def test_one_coordinate_for_a_model_of_two_is_refused() -> None:
+    model = osculate.Model(lambda u, v, a, b: a * u + b * v, coordinates=("u", "v"))
+    with pytest.raises(ValueError, match="x must have shape"):
+        osculate.fit(model, X, X, (1, 1))

@@ -52,7 +52,8 @@ def start_vector(caller: str, x0: Any, name: str = "x0") -> FloatArray:
         raise ValueError(f"{caller}: {name} must be 1-D, got shape {start.shape}")
     if start.size == 0:
         raise ValueError(f"{caller}: {name} must have at least one parameter, got an empty array")
-    if not np.isfinite(start).all():
+    few = start.size < 30  # where Python's numbers are checked sooner than NumPy's functions are called
+    if not (all(map(math.isfinite, start.tolist())) if few else np.isfinite(start).all()):
         where = int(np.flatnonzero(~np.isfinite(start))[0])
         raise ValueError(f"{caller}: {name} must be finite, got {name}[{where}] = {start[where]}")
     return start
@@ -172,6 +173,8 @@ def count(caller: str, name: str, value: Any) -> int:
     """A positive whole number; 0 for None. Integral floats are taken, as SciPy takes them."""
     if value is None:
         return 0
+    if type(value) is int and 1 <= value <= MOST:
+        return value
     try:
         if isinstance(value, NOT_NUMBERS) or value != int(value):
             raise TypeError

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -224,7 +223,7 @@ def least_squares(
         raise TypeError(f"{who}: callback must be callable, got {arg.shown(callback)}")
     observe = Observer(callback, verbose) if callback is not None or verbose else None
 
-    with ExitStack() as stack:
+    with map_function(who, workers) as parallel_map:
         out = _core.least_squares(
             who,
             function,
@@ -253,7 +252,7 @@ def least_squares(
             _threads.resolve(threads, "least_squares: "),
             relative_step,
             None if jac_sparsity is None else sparsity_pattern(who, jac_sparsity, n),
-            None if workers is None else map_function(who, workers, stack),
+            parallel_map,
             observe,
         )
     result = _result_from_core(out, lower, upper)
@@ -271,7 +270,7 @@ def _result_from_core(out: tuple[Any, ...], lower: Any, upper: Any) -> LeastSqua
         active = np.zeros(x.size, dtype=np.int64)
     else:
         active = (x >= upper).astype(np.int64) - (x <= lower)
-    return LeastSquaresResult(
+    return LeastSquaresResult._of(
         message=SENTENCES[outcome],
         success=status > 0,
         status=SCIPY_STATUS[outcome],

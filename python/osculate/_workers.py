@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 from . import _threads
 
 
-def map_function(caller: str, workers: Any, stack: ExitStack) -> Callable[..., Any] | None:
-    """A map-like callable; processes that it starts end with `stack`. None: one process, a plain loop."""
+Map = Callable[..., Any] | None
+ONE_PROCESS: AbstractContextManager[Map] = nullcontext(None)  # as entering it costs next to nothing
+
+
+def map_function(caller: str, workers: Any) -> AbstractContextManager[Map]:
+    """A map-like callable, whose processes end with the context; None there means a plain loop."""
+    if workers is None:
+        return ONE_PROCESS
     if callable(workers):
-        return workers  # type: ignore[no-any-return]
+        return nullcontext(workers)
     try:
         if isinstance(workers, bool):
             raise TypeError
@@ -26,7 +32,13 @@ def map_function(caller: str, workers: Any, stack: ExitStack) -> Callable[..., A
         raise ValueError(f"{caller}: workers must be at least 1, or -1 for all CPUs, got {workers}")
     processes = _threads.available() if workers == -1 else workers
     if processes == 1:
-        return None
+        return ONE_PROCESS
+    return _pool_map(processes)
+
+
+@contextmanager
+def _pool_map(processes: int) -> Iterator[Map]:
     import multiprocessing
 
-    return stack.enter_context(multiprocessing.Pool(processes)).map
+    with multiprocessing.Pool(processes) as pool:
+        yield pool.map

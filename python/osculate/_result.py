@@ -72,7 +72,7 @@ class Fields:
     def _of(cls, **values: Any) -> Self:
         """The instance with these values for its fields: all of them, which is not checked.
 
-        A frozen dataclass assigns field by field through `object.__setattr__`: a tenth of a whole small solve.
+        A frozen dataclass assigns field by field through `object.__setattr__`: a tenth of a small solve.
         """
         instance = object.__new__(cls)
         instance.__dict__.update(values)

@@ -9,7 +9,6 @@ from typing import Any
 
 from . import _threads
 
-
 Map = Callable[..., Any] | None
 ONE_PROCESS: AbstractContextManager[Map] = nullcontext(None)  # as entering it costs next to nothing
 

@@ -71,6 +71,15 @@ def test_stop_iteration_of_the_function_is_an_error_too(batched):
         fit(stopping, X, data(), P, batched=batched)
 
 
+@pytest.fixture
+def python_handles_interrupts():
+    """A shell's background jobs ignore SIGINT, and Python then leaves it ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("python_handles_interrupts")
 @pytest.mark.parametrize("batched", [True, False], ids=["batched", "per_fit"])
 def test_an_interrupt_keeps_the_finished_fits(batched):
     calls = 0

@@ -230,3 +230,41 @@ def test_progress_and_callback_are_told():
 
 def test_no_fits_at_all():
     assert fit(hidden_decay, X, np.empty((0, 30)), P).params.shape == (0, 3)
+
+
+def test_a_function_that_changes_x_gets_its_own():
+    def shifting(x, a, m, w):
+        assert isinstance(a, (float, np.ndarray))
+        x -= 1.0
+        return a * np.exp(-(((x - m) / w) ** 2))
+
+    def plain(x, a, m, w):
+        return a * np.exp(-(((x - 1.0 - m) / w) ** 2))
+
+    rng = np.random.default_rng(3)
+    p = np.array([2.0, 1.0, 0.8]) * (1 + 0.1 * rng.standard_normal((21, 3)))
+    y = plain(X, *p.T[..., None]) + 0.02 * rng.standard_normal((21, 30))
+    x = X.copy()
+    for batched in (None, False):
+        result = fit(shifting, x, y, p, batched=batched)
+        np.testing.assert_allclose(result.params, fit(plain, X, y, p).params, rtol=1e-6)
+    np.testing.assert_array_equal(x, X)
+
+
+def test_an_array_that_is_returned_every_time_does_no_harm():
+    buffers = {}
+
+    def reusing(x, a, tau):
+        assert isinstance(a, (float, np.ndarray))
+        shape = np.broadcast_shapes(x.shape, np.shape(a))
+        return np.multiply(a, np.exp(-x / tau), out=buffers.setdefault(shape, np.empty(shape)))
+
+    def plain(x, a, tau):
+        return a * np.exp(-x / tau)
+
+    rng = np.random.default_rng(3)
+    p = np.array([2.0, 1.0]) * (1 + 0.1 * rng.standard_normal((21, 2)))
+    y = plain(X, *p.T[..., None]) + 0.02 * rng.standard_normal((21, 30))
+    for batched in (None, False):
+        result = fit(reusing, X, y, p, batched=batched, fixed="tau")
+        np.testing.assert_allclose(result.params, fit(plain, X, y, p, fixed="tau").params, rtol=1e-7)

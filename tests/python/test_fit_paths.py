@@ -209,69 +209,6 @@ def test_neighbours_do_not_change_a_called_back_fit():
     np.testing.assert_array_equal(together.status[401:], alone.status)
 
 
-def jacobian(x, a, tau, c):
-    e = np.exp(-x / tau)
-    return np.stack(np.broadcast_arrays(e, a * e * x / tau**2, 1 + 0 * e), axis=-1)
-
-
-def columns(x, a, tau, c):
-    e = np.exp(-x / tau)
-    return e, a * e * x / tau**2, np.ones_like(x)
-
-
-@pytest.mark.parametrize("jac", [jacobian, columns])
-@pytest.mark.parametrize("fixed", [None, "a"])
-def test_a_jacobian_of_the_users_is_used(jac, fixed):
-    calls = []
-
-    def counted(x, *params):
-        calls.append(np.shape(params[0]))
-        return jac(x, *params)
-
-    y, p0 = batch(decay, (2.0, 1.0, 0.3))
-    tape = fit(decay, X, y, p0, fixed=fixed)
-    for batched in (True, False):
-        calls.clear()
-        result = fit(decay, X, y, p0, batched=batched, jac=counted, fixed=fixed)
-        assert len(calls) > 0
-        np.testing.assert_array_equal(result.iterations, tape.iterations)
-        np.testing.assert_allclose(result.params, tape.params, rtol=1e-10)
-        np.testing.assert_allclose(result.stderr, tape.stderr, rtol=1e-9)
-
-
-def test_a_jacobian_of_one_fit_only_makes_the_path_per_fit():
-    def one(x, a, tau, c):
-        J = np.empty((x.size, 3))
-        J[:, 0] = np.exp(-x / tau)
-        J[:, 1] = a * J[:, 0] * x / tau**2
-        J[:, 2] = 1
-        return J
-
-    y, p0 = batch(decay, (2.0, 1.0, 0.3))
-    result = fit(hidden(decay), X, y, p0, jac=one)
-    assert result.path == "per_fit"
-    assert "jac: for 3 fits at once it raises ValueError" in result.why_not
-    assert result.success.all()
-
-
-@pytest.mark.parametrize(
-    ("jac", "error", "message"),
-    [
-        (
-            "4-point",
-            TypeError,
-            r"fit: jac must be a function jac\(x, \*params\), '2-point', '3-point' or None",
-        ),
-        (lambda x, *p: np.ones((3, 30)), ValueError, r"fit: jac must return an array of shape \(30, 3\)"),
-        (lambda x, *p: (x, x), ValueError, r"fit: jac must return a column for each of 3 parameters, got 2"),
-        (lambda x, *p: (x, x, x[:5]), ValueError, r"columns that broadcast to shape \(30,\), got \(5,\)"),
-    ],
-)
-def test_a_wrong_jacobian_is_refused(jac, error, message):
-    with pytest.raises(error, match=message):
-        fit(hidden(decay), X, np.ones((4, 30)), (1.0, 1.0, 1.0), jac=jac, batched=False)
-
-
 def test_own_coordinates_of_several_dimensions():
     def surface(xy, a, b, c):
         return a * xy[0] + np.exp(b * xy[1]) + c
@@ -331,37 +268,3 @@ def test_single_precision_data_are_fitted_in_double():
     result = fit(hidden(decay), X, y.astype(np.float32), p0, dtype=np.float32)
     assert result.params.dtype == result.stderr.dtype == np.float64
     np.testing.assert_allclose(result.params, fit(decay, X, y, p0).params, rtol=1e-5)
-
-
-def test_a_function_that_changes_x_gets_its_own():
-    def shifting(x, a, m, w):
-        assert isinstance(a, (float, np.ndarray))
-        x -= 1.0
-        return a * np.exp(-(((x - m) / w) ** 2))
-
-    def plain(x, a, m, w):
-        return a * np.exp(-(((x - 1.0 - m) / w) ** 2))
-
-    y, p0 = batch(plain, (2.0, 1.0, 0.8))
-    x = X.copy()
-    for batched in (None, False):
-        result = fit(shifting, x, y, p0, batched=batched)
-        np.testing.assert_allclose(result.params, fit(plain, X, y, p0).params, rtol=1e-6)
-    np.testing.assert_array_equal(x, X)
-
-
-def test_an_array_that_is_returned_every_time_does_no_harm():
-    buffers = {}
-
-    def reusing(x, a, tau):
-        assert isinstance(a, (float, np.ndarray))
-        shape = np.broadcast_shapes(x.shape, np.shape(a))
-        return np.multiply(a, np.exp(-x / tau), out=buffers.setdefault(shape, np.empty(shape)))
-
-    def plain(x, a, tau):
-        return a * np.exp(-x / tau)
-
-    y, p0 = batch(plain, (2.0, 1.0))
-    for batched in (None, False):
-        result = fit(reusing, X, y, p0, batched=batched, fixed="tau")
-        np.testing.assert_allclose(result.params, fit(plain, X, y, p0, fixed="tau").params, rtol=1e-7)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import inspect
 import pickle
 from collections.abc import Callable
@@ -181,44 +180,6 @@ def test_jacobian_of_what_traces_wrongly() -> None:
     assert "differs from the function" in str(model.why_not)
 
 
-LINEAR: list[tuple[str, tuple[str, ...]]] = [
-    ("a*exp(-x/t) + c", ("a", "c")),
-    ("a*b*x + c", ("a", "c")),
-    ("exp(a*x)", ()),
-    ("a/b*x", ("a",)),
-    ("a*x + abs(b)*x", ("a",)),
-    ("where(x > 1, a*x, b)", ("a", "b")),
-    ("where(x > a, b*x, c)", ("b", "c")),
-    ("a*x + where(a > 0, b, 0)", ("b",)),
-    ("b*x + heaviside(x - a, 0.5)", ("b",)),
-    ("(a + b*x)**2 + c", ("c",)),
-    ("(a + b*x)/(1 + c*x)", ("a", "b")),
-    ("-(a - 2*(b + x))*3", ("a", "b")),
-    ("min(a, x) + b", ("b",)),
-    ("a*sign(b)*x", ("a",)),
-]
-
-
-@pytest.mark.parametrize(("text", "expected"), LINEAR, ids=[text for text, _ in LINEAR])
-def test_linear_parameters(text: str, expected: tuple[str, ...]) -> None:
-    names = [name for name in ("a", "b", "c", "t") if name in Model(text).parameters]
-    assert Model(text, parameters=names).linear_parameters() == expected
-
-
-def test_linear_parameters_among_some() -> None:
-    model = Model("a*b*x + c", parameters=["a", "b", "c"])
-    assert model.linear_parameters(["b", "c"]) == ("b", "c")
-    assert model.linear_parameters(["b", "a"]) == ("b",)
-    assert Model(decay).linear_parameters() == ("height", "offset")
-    assert models.biexponential.linear_parameters() == ("amplitude_1", "amplitude_2", "offset")
-    with pytest.raises(ValueError, match=r"^Model.linear_parameters: among must be of a, b, c, got 'd'$"):
-        model.linear_parameters(["d"])
-
-
-def test_linear_parameters_ignore_what_does_nothing() -> None:
-    assert Model(lambda x, a, b: a * x).linear_parameters() == ("a",)
-
-
 def test_sum() -> None:
     total = Model(decay) + Model("a*t", "t") + Model(decay, parameters=["height", "tau"])
     names = ("height_1", "tau_1", "offset", "a", "height_3", "tau_3")
@@ -252,70 +213,6 @@ def test_sum_refusals() -> None:
     refused(
         lambda: Model(polynomial) + Model("a*x"), ValueError, "Model: a sum needs named parameters, got poly"
     )
-
-
-@pytest.mark.parametrize(
-    "model",
-    [
-        Model(decay),
-        Model(decay, "x", ["a", "b"]),
-        Model("a*exp(-t/b)", "t"),
-        Model(plane, ("x", "y")),
-        Model("a*x + where(x > 1, erf(b*y), y)", ("x", "y")),
-        Model(normalized),
-        Model(lambda x, a, b: np.where((x > a) & (x < 3), a * WEIGHTS, b + x**3) + (x > 1) * (x > a)),
-        Model(lambda x, a, b: np.minimum(np.floor(a * x), 2.0) + np.exp2(b) + np.logical_or(x > b, x < a)),
-        Model(lambda X, a, b: a * X[0] + b * X[1], ("u", "v")),
-        models.gaussian,
-        models.gaussian2d + models.gaussian2d,
-    ],
-    ids=repr,
-)
-def test_pickle(model: Model) -> None:
-    copied = pickle.loads(pickle.dumps(model))
-    assert type(copied) is type(model)
-    assert copied.parameters == model.parameters
-    assert copied.coordinates == model.coordinates
-    assert copied.expression == model.expression
-    assert repr(copied) == repr(model)
-    x = np.stack([X, X[::-1]])[: len(model.coordinates)]
-    x = x[0] if len(x) == 1 else x
-    p = np.linspace(0.5, 1.7, len(model.parameters))
-    np.testing.assert_array_equal(copied(x, *p), model(x, *p))
-    np.testing.assert_array_equal(copied.jacobian(x, *p), model.jacobian(x, *p))
-    again = pickle.loads(pickle.dumps(copied))
-    np.testing.assert_array_equal(again(x, *p), model(x, *p))
-
-
-def test_pickle_of_every_operation() -> None:
-    """A lambda is stored as its graph, whose operations NumPy then does."""
-    functions = [
-        np.negative, abs, np.sign, np.floor, np.ceil, np.sqrt, np.cbrt, np.exp, np.exp2, np.expm1, np.log,
-        np.log2, np.log10, np.log1p, np.sin, np.cos, np.tan, np.arcsin, np.arccos, np.arctan, np.sinh,
-        np.cosh, np.tanh, np.arcsinh, lambda u: np.arccosh(u + 1), np.arctanh, np.logical_not,
-    ]  # fmt: skip
-    pairs = [
-        np.add, np.subtract, np.multiply, np.divide, np.power, np.arctan2, np.hypot, np.minimum, np.maximum,
-        np.less, np.less_equal, np.equal, np.not_equal, np.logical_and, np.logical_or,
-    ]  # fmt: skip
-    model = Model(
-        lambda x, a, b: sum(f(a * x / 5) * 1.0 for f in functions) + sum(f(a * x, b) * 1.0 for f in pairs)
-    )
-    copied = pickle.loads(pickle.dumps(model))
-    np.testing.assert_allclose(copied(X, 0.9, 1.3), model(X, 0.9, 1.3), rtol=1e-13)
-
-
-def test_pickle_refusals() -> None:
-    with pytest.raises(pickle.PicklingError, match=r"^Model: <lambda> can be pickled neither by .*numpy.sum"):
-        pickle.dumps(Model(lambda x, a: a * x / np.sum(x * a)))
-    with pytest.raises(pickle.PicklingError, match="takes the values of x"):
-        pickle.dumps(Model(lambda x, a: a * np.asarray(x)))
-
-
-def test_copies_are_the_model() -> None:
-    model = Model(lambda x, a: a * x)
-    assert copy.copy(model) is model
-    assert copy.deepcopy([model])[0] is model
 
 
 def test_signature_is_the_functions() -> None:

@@ -74,6 +74,7 @@ batch::FitOutput<S> fit_output(const py::dict& output) {
           .stderr_ = output_pointer<S>(output, "stderr"),
           .covariance = output_pointer<S>(output, "covariance"),
           .cost = output_pointer<S>(output, "cost"),
+          .redchi = output_pointer<S>(output, "redchi"),
           .status = output_pointer<std::int8_t>(output, "status"),
           .flags = output_pointer<std::uint8_t>(output, "flags"),
           .iterations = output_pointer<std::int32_t>(output, "iterations"),

@@ -15,13 +15,12 @@ from ._batch_data import Data, FloatArray
 from ._batch_options import LOSSES, Observers, Options
 from ._batch_paths import Callback
 from ._batch_predict import predict
-from ._batch_result import FitResult, Interrupted
+from ._batch_result import ARRAYS, FitResult, Interrupted
 from ._batch_starts import Starts, rescue_starts, retry_starts
 from ._model import Model
 from ._result import Status
 from ._trace import Trace
 
-FITTED = ("params", "stderr", "cost", "status", "flags", "iterations", "n_points")  # of a FitResult
 CHUNK = 65536  # fits whose starts are guessed at a time
 # In float32 the products of a column pulled out of its factor must not under- or overflow: x^6, say.
 FLOAT32_FACTOR_RANGE = (1e-6, 1e6)
@@ -81,7 +80,7 @@ class Call:
     def _blank(self, result: FitResult) -> None:
         """Numbers of the fits that did not run, and the errors of robust ones, which would have come last."""
         ended = result.status != Status.not_run
-        for array in (result.params, result.stderr, result.cost, result._packed):
+        for array in (result.params, result.stderr, result.cost, result.redchi, result._packed):
             if array is not None:
                 array[~ended] = np.nan
         if self._sandwich:
@@ -101,6 +100,7 @@ class Call:
             params=np.empty((*shape, p), dtype),
             stderr=np.empty((*shape, p), dtype),
             cost=np.empty(shape, dtype),
+            redchi=np.empty(shape, dtype),
             status=np.full(shape, Status.not_run, dtype=np.int8),
             flags=np.zeros(shape, dtype=np.uint8),
             iterations=np.zeros(shape, dtype=np.int32),
@@ -194,6 +194,7 @@ class Call:
             "stderr": view(result.stderr),
             "covariance": view(result._packed),
             "cost": view(result.cost),
+            "redchi": view(result.redchi),
             "status": view(result.status),
             "flags": view(result.flags),
             "iterations": view(result.iterations),
@@ -250,7 +251,7 @@ class Call:
     def _fit_some(self, result: FitResult, where: Any, tries: Any) -> FitResult:
         """Fits some again from each of `tries`; keeps what is better: converged, then the lower cost."""
         merged = result._with(
-            **{name: getattr(result, name).copy() for name in FITTED},
+            **{name: getattr(result, name).copy() for name in ARRAYS},
             _packed=None if result._packed is None else result._packed.copy(),
         )
         data, bounds = self.data.take(where), self._bounds(where)
@@ -264,7 +265,7 @@ class Call:
             better = ((new.status > 0) & ((old_status <= 0) | cheaper)) | (
                 (old_status <= 0) & (new.status <= 0) & cheaper
             )
-            for name in (*FITTED, "_packed"):
+            for name in (*ARRAYS, "_packed"):
                 to, source = getattr(merged, name), getattr(new, name)
                 if to is None:
                     continue

@@ -38,6 +38,7 @@ class Flag(IntFlag):
     """There are no more points than free parameters: the scatter is unknown."""
 
 
+ARRAYS = ("params", "stderr", "cost", "redchi", "status", "flags", "iterations", "n_points")  # a row each fit
 FLAG_SENTENCES = {
     Flag.at_bound: "a parameter ended on a bound",
     Flag.rank_deficient: "the data do not determine some parameter",
@@ -63,6 +64,9 @@ class FitResult:
     not determined by the data."""
     cost: FloatArray
     """Half the sum of the losses; without a loss half of chi-square. Shape (...)."""
+    redchi: FloatArray
+    """Reduced chi-square, 2 cost / (points - parameters that the data determine); NaN without such degrees of
+    freedom. Shape (...)."""
     status: NDArray[np.int8]
     """A `Status` for each fit: positive converged, negative not, -100 not run."""
     flags: NDArray[np.uint8]
@@ -85,13 +89,6 @@ class FitResult:
     def success(self) -> NDArray[np.bool_]:
         """Which fits converged, shape (...)."""
         return self.status > 0
-
-    @property
-    def redchi(self) -> FloatArray:
-        """Reduced chi-square, 2 cost / (points - free parameters); NaN without degrees of freedom."""
-        freedom = self.n_points - np.count_nonzero(np.isfinite(self.stderr), axis=-1)
-        with np.errstate(all="ignore"):
-            return np.asarray(np.where(freedom > 0, 2 * self.cost / np.maximum(freedom, 1), np.nan))
 
     @property
     def covariance(self) -> FloatArray:
@@ -175,8 +172,7 @@ class FitResult:
     def to_dict(self) -> dict[str, Any]:
         """Every array by its name, for saving or data frames."""
         out: dict[str, Any] = {"names": self.names, "path": self.path}
-        fields = ("params", "stderr", "cost", "redchi", "status", "flags", "iterations", "n_points")
-        out |= {name: getattr(self, name) for name in fields}
+        out |= {name: getattr(self, name) for name in ARRAYS}
         if self._packed is not None:
             out["covariance"] = self.covariance
         return out
@@ -213,17 +209,15 @@ class FitResult:
 
     def first(self, call: Call) -> FitResult:
         """The only fit of a batch of one, without the batch's axis."""
-        arrays = ("params", "stderr", "cost", "status", "flags", "iterations", "n_points")
         packed = None if self._packed is None else self._packed[0]
         return self._with(
-            **{name: np.asarray(getattr(self, name)[0]) for name in arrays}, _packed=packed, _call=call
+            **{name: np.asarray(getattr(self, name)[0]) for name in ARRAYS}, _packed=packed, _call=call
         )
 
     def lift(self) -> FitResult:
         """The inverse of `first`."""
-        arrays = ("params", "stderr", "cost", "status", "flags", "iterations", "n_points")
         packed = None if self._packed is None else self._packed[np.newaxis]
-        return self._with(**{name: getattr(self, name)[np.newaxis] for name in arrays}, _packed=packed)
+        return self._with(**{name: getattr(self, name)[np.newaxis] for name in ARRAYS}, _packed=packed)
 
     def _with(self, **changes: Any) -> FitResult:
         return replace(self, **changes)

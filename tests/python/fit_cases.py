@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 import osculate
 
-ARRAYS = ("params", "stderr", "covariance", "cost", "status", "flags", "iterations", "n_points")
+ARRAYS = ("params", "stderr", "covariance", "cost", "redchi", "status", "flags", "iterations", "n_points")
 X = np.linspace(0, 4, 50)
 
 

@@ -44,6 +44,7 @@ struct BatchResult {
       standard_errors;             ///< an error is NaN where a parameter is fixed, at a bound or undetermined
   RowMatrix<S> packed_covariance;  ///< lower triangles of the fitted parameters; empty if not wanted
   Vector<S> cost;                  ///< sum of the losses over 2
+  Vector<S> redchi;                ///< 2 cost / (points - determined parameters), NaN without such freedom
   std::vector<Status> status;
   std::vector<std::uint8_t> flags;  ///< Flag values of covariance.hpp
   std::vector<std::int32_t> iterations, points;
@@ -168,7 +169,7 @@ BatchResult<S> fit(const Model& model, const Eigen::Ref<const RowMatrix<double>>
   out.params.resize(fits, p), out.standard_errors.resize(fits, p);
   const bool covariance = options.covariance || robust;  // a sandwich is made of it
   if (covariance) out.packed_covariance.resize(fits, packed(static_cast<int>(in.active.size()), 0));
-  out.cost.resize(fits);
+  out.cost.resize(fits), out.redchi.resize(fits);
   out.status.resize(at(fits)), out.flags.resize(at(fits));
   out.iterations.resize(at(fits)), out.points.resize(at(fits));
   out.active = in.active;
@@ -177,6 +178,7 @@ BatchResult<S> fit(const Model& model, const Eigen::Ref<const RowMatrix<double>>
                         .stderr_ = out.standard_errors.data(),
                         .covariance = covariance ? out.packed_covariance.data() : nullptr,
                         .cost = out.cost.data(),
+                        .redchi = out.redchi.data(),
                         .status = reinterpret_cast<std::int8_t*>(out.status.data()),
                         .flags = out.flags.data(),
                         .iterations = out.iterations.data(),

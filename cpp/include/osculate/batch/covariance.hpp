@@ -48,17 +48,22 @@ class Covariance {
   void add(const Entry& entry, const Rows<S>& matrix, int lane, Fixed&& fixed) {
     entries_[count_] = entry;
     for (int k = 0; k < packed(n_, 0); ++k) matrix_[row(k)][count_] = matrix[row(k)][lane];
-    for (int k = 0; k < n_; ++k) fixed_[row(k)][count_] = fixed(k) ? S(1) : S(0);
+    flags_[count_] = 0;
+    for (int k = 0; k < n_; ++k) {
+      fixed_[row(k)][count_] = fixed(k) ? S(1) : S(0);
+      if (matrix[at(k, k)][lane] == 0) flags_[count_] |= flag_rank_deficient;  // without influence
+    }
     ++count_;
   }
 
-  /// Calls write(fit, covariance, errors, flags) for each: packed lower triangle and standard errors, a
-  /// lane's numbers `lanes` apart.
+  /// Calls write(fit, covariance, errors, reduced chi-square, flags) for each: packed lower triangle and
+  /// standard errors, a lane's numbers `lanes` apart.
   template <class Write>
   void flush(Write&& write) {
     for (int offset = 0; offset < count_; offset += part<S>) invert(offset);
     for (int lane = 0; lane < count_; ++lane)
-      write(entries_[lane].fit, result_.data() + lane, errors_.data() + lane, flags_[lane]);
+      write(entries_[lane].fit, result_.data() + lane, errors_.data() + lane, reduced_[0][lane],
+            flags_[lane]);
     count_ = 0;
   }
 
@@ -96,7 +101,6 @@ class Covariance {
     for (int k = 0; k < packed(n_, 0); ++k) set(result_, row(k), Wide<S>::load(inverse_[row(k)]));
     for (int lane = offset; lane < std::min(offset + part<S>, count_); ++lane) {
       const S before = rank_[0][lane];
-      flags_[lane] = 0;
       if (good_[0][lane] == 0) rank_[0][lane] = static_cast<S>(deficient(lane));
       if (rank_[0][lane] < before) flags_[lane] |= flag_rank_deficient;
       freedom_[0][lane] = static_cast<S>(entries_[lane].points) - rank_[0][lane];
@@ -104,7 +108,8 @@ class Covariance {
       twice_cost_[0][lane] = entries_[lane].twice_cost;
     }
     const Wide<S> freedom = get(freedom_, 0);
-    const Wide<S> variance = absolute ? one : choose(freedom > zero, get(twice_cost_, 0) / freedom, nan);
+    set(reduced_, 0, choose(freedom > zero, get(twice_cost_, 0) / freedom, nan));
+    const Wide<S> variance = absolute ? one : get(reduced_, 0);
     for (int u = 0; u < n_; ++u) {
       const Wide<S> su = variance * get(scale_, row(u));
       for (int v = 0; v <= u; ++v) {
@@ -158,7 +163,7 @@ class Covariance {
 
   int n_, count_ = 0;
   Rows<S> matrix_, inverse_, result_, work_, scale_, errors_, fixed_;
-  Rows<S> good_{1}, rank_{1}, freedom_{1}, twice_cost_{1};
+  Rows<S> good_{1}, rank_{1}, freedom_{1}, twice_cost_{1}, reduced_{1};
   SmallCholesky<S> factor_;
   Entry entries_[lanes<S>];
   unsigned flags_[lanes<S>] = {};

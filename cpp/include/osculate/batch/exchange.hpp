@@ -72,6 +72,7 @@ class Exchange {
     std::fill_n(out_.stderr_ + fit * p_, p_, nan);
     if (out_.covariance) std::fill_n(out_.covariance + fit * packed(n_, 0), packed(n_, 0), nan);
     out_.cost[fit] = 0;
+    if (out_.redchi) out_.redchi[fit] = nan;
     out_.status[fit] = static_cast<std::int8_t>(Status::singular);
     out_.flags[fit] = static_cast<std::uint8_t>(slot.flags | flag_no_freedom | flag_rank_deficient);
     out_.iterations[fit] = 0;
@@ -137,7 +138,8 @@ class Exchange {
   /// Writes the errors and covariances that are waiting.
   void flush() {
     if (covariance_.empty()) return;
-    covariance_.flush([&](std::ptrdiff_t fit, const S* covariance, const S* errors, unsigned flags) {
+    const auto write = [&](std::ptrdiff_t fit, const S* covariance, const S* errors, S redchi,
+                           unsigned flags) {
       S* error = out_.stderr_ + fit * p_;
       if (n_ < p_) std::fill_n(error, p_, std::numeric_limits<S>::quiet_NaN());
       for (int u = 0; u < n_; ++u) error[in_.active[size(u)]] = errors[u * lanes<S>];
@@ -145,8 +147,10 @@ class Exchange {
         S* to = out_.covariance + fit * packed(n_, 0);
         for (int k = 0; k < packed(n_, 0); ++k) to[k] = covariance[k * lanes<S>];
       }
+      if (out_.redchi) out_.redchi[fit] = redchi;
       out_.flags[fit] = static_cast<std::uint8_t>(out_.flags[fit] | flags);
-    });
+    };
+    covariance_.flush(write);
   }
 
  private:

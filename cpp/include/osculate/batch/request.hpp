@@ -52,13 +52,14 @@ struct FitInput {
 };
 
 /// Where results go: arrays over [fit] or [fit, parameter], C order. `covariance` holds packed lower
-/// triangles of the active parameters; it and `points` may be nullptr.
+/// triangles of the active parameters; it, `redchi` and `points` may be nullptr.
 template <class S>
 struct FitOutput {
   S* parameters = nullptr;
   S* stderr_ = nullptr;
   S* covariance = nullptr;
   S* cost = nullptr;
+  S* redchi = nullptr;  ///< 2 cost / (points - parameters that the data determine); NaN where that is not > 0
   std::int8_t* status = nullptr;
   std::uint8_t* flags = nullptr;
   std::int32_t* iterations = nullptr;

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from . import _arguments as arg
 from ._curve_data import WHO, WeightedJacobian, WeightedResidual, data_arrays, start_and_bounds, weights_of
 from ._least_squares import JACOBIANS, METHODS, least_squares
+from ._curve_start import minimum_on_tape
 from ._result import FloatArray, LeastSquaresResult, Status, column_norms, optimize_warning
 
 LEASTSQ_TOLERANCE = 1.49012e-8  # sqrt(eps), the default of scipy.optimize.leastsq
@@ -107,6 +108,12 @@ def curve_fit(
     OptimizeWarning
         The covariance could not be estimated. SciPy's class where SciPy is imported.
 
+    Notes
+    -----
+    Large data (points times one more than parameters from 50,000 on) without `jac` and keyword arguments go to
+    the minimum by `osculate.fit`, where `f` can be traced; differences of `f` itself confirm it, and only their
+    evaluations are in ``nfev``.
+
     Examples
     --------
     >>> import numpy as np
@@ -146,6 +153,8 @@ def curve_fit(
             )
     options = _solver_options(kwargs, method, jac, n)
     weights = weights_of(sigma, ydata)
+    if jac is None and not kwargs:
+        start = minimum_on_tape(f, xdata, ydata, weights, start, bounds)
     residual = WeightedResidual(f, xdata, ydata, weights)
     derivative: Any = "2-point" if jac is None else jac
     if callable(jac):

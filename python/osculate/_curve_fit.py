@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from . import _arguments as arg
 from ._curve_data import WHO, WeightedJacobian, WeightedResidual, data_arrays, start_and_bounds, weights_of
-from ._least_squares import JACOBIANS, METHODS, least_squares
 from ._curve_start import minimum_on_tape
+from ._least_squares import JACOBIANS, METHODS, least_squares
 from ._result import FloatArray, LeastSquaresResult, Status, column_norms, optimize_warning
 
 LEASTSQ_TOLERANCE = 1.49012e-8  # sqrt(eps), the default of scipy.optimize.leastsq
@@ -110,9 +110,9 @@ def curve_fit(
 
     Notes
     -----
-    Large data (points times one more than parameters from 50,000 on) without `jac` and keyword arguments go to
-    the minimum by `osculate.fit`, where `f` can be traced; differences of `f` itself confirm it, and only their
-    evaluations are in ``nfev``.
+    Large data (points times one more than parameters from 50,000 on) without `jac` and keyword arguments go
+    to the minimum by `osculate.fit`, where `f` can be traced; differences of `f` itself confirm it, and only
+    their evaluations are in ``nfev``.
 
     Examples
     --------

@@ -91,7 +91,7 @@ def test_the_start_stays_where_the_tape_is_not_for(case: Any) -> None:
 
 
 def test_what_the_function_raises_comes_out() -> None:
-    def fails(x: Any, a: float) -> Any:
+    def fails(x: Any, a: float, k: float, c: float) -> Any:
         raise RuntimeError("no such curve")
 
     with pytest.raises(RuntimeError, match="no such curve"):

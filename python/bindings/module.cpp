@@ -8,6 +8,7 @@ void bind_expr(pybind11::module_& m);
 void bind_fit(pybind11::module_& m);
 void bind_fit_callback(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
+void bind_minimize(pybind11::module_& m);
 }  // namespace osculate::python
 
 PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
@@ -18,4 +19,5 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   osculate::python::bind_fit(m);
   osculate::python::bind_fit_callback(m);
   osculate::python::bind_least_squares(m);
+  osculate::python::bind_minimize(m);
 }

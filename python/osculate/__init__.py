@@ -10,6 +10,8 @@ from ._batch_result import FitResult, Flag, Interrupted
 from ._curve_fit import curve_fit
 from ._fit import fit
 from ._least_squares import least_squares
+from ._minimize import minimize
+from ._minimize_result import Certificate, MinimizeResult
 from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
@@ -17,16 +19,19 @@ if TYPE_CHECKING:
     from . import models as models
 
 __all__ = [
+    "Certificate",
     "FitResult",
     "Flag",
     "Interrupted",
     "LeastSquaresResult",
+    "MinimizeResult",
     "Model",
     "OptimizeWarning",
     "Status",
     "curve_fit",
     "fit",
     "least_squares",
+    "minimize",
 ]
 
 

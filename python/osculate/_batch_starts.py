@@ -129,10 +129,13 @@ def _check_starts(
     who: str = WHO,
 ) -> None:
     given = [k for k in range(len(names)) if not allow_nan or k not in allow_nan]
-    wrong = np.argwhere(~np.isfinite(values[..., given]))
-    if len(wrong):
-        value, name = values[..., given][tuple(wrong[0])], names[given[wrong[0][-1]]]
-        raise ValueError(f"{who}: p0 must be finite, got {value} for {name}")
+    with np.errstate(all="ignore"):
+        suspicious = not np.isfinite(values.sum())  # needs no memory, though finite numbers may overflow
+    if allow_nan or suspicious:
+        wrong = np.argwhere(~np.isfinite(values[..., given]))
+        if len(wrong):
+            value, name = values[..., given][tuple(wrong[0])], names[given[wrong[0][-1]]]
+            raise ValueError(f"{who}: p0 must be finite, got {value} for {name}")
     if bounds is None:
         return
     lower, upper = bounds

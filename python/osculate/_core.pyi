@@ -41,6 +41,28 @@ def least_squares(
     workers: Callable[..., Any] | None,
     observe: Callable[..., bool | None] | None,
 ) -> tuple[Any, ...]: ...
+def minimize(
+    caller: str,
+    fun: Callable[..., Any],
+    jac: object,
+    gradient_source: int,
+    hess: object,
+    hessian_source: int,
+    x0: NDArray[Any],
+    lower: NDArray[Any] | None,
+    upper: NDArray[Any] | None,
+    fixed: NDArray[Any] | None,
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    gtol_relative: float,
+    max_evaluations: int,
+    max_iterations: int,
+    scale: NDArray[Any] | None,
+    strategy: int,
+    initial_radius: float,
+    observe: Callable[..., bool | None] | None,
+) -> tuple[Any, ...]: ...
 
 class Graph:
     """A model as a graph of elementwise operations; nodes are numbers."""

@@ -35,6 +35,7 @@ class Status(IntEnum):
     singular = -3
     no_progress = -4
     user_stop = -5
+    saddle = -6
     not_run = -100
 
     @property
@@ -59,6 +60,7 @@ SCIPY_STATUS = {
     Status.nonfinite: -3,
     Status.singular: -4,
     Status.no_progress: -5,
+    Status.saddle: -6,
     Status.not_run: -100,
 }
 

@@ -112,17 +112,65 @@ TEST_CASE("newton_leaves_a_maximum") {
   }
 }
 
-TEST_CASE("a_saddle_or_a_maximum_is_never_a_success_line_search") {
-  // With a gradient of exactly zero there is no direction of descent; that is said.
-  Function saddle = double_well(), maximum = cosine_curve();
-  CHECK(run_newton(saddle, Vector{{0, 0}}, {.strategy = NewtonStrategy::line_search}).status ==
-        Status::no_progress);
-  CHECK(run_newton(maximum, Vector{{0}}, {.strategy = NewtonStrategy::line_search}).status ==
-        Status::no_progress);
-  // With a gradient that f can resolve it is left.
-  const Result<double> fit = run_newton(maximum, Vector{{1e-3}}, {.strategy = NewtonStrategy::line_search});
-  CHECK(fit.status == Status::gradient);
-  CHECK(fit.cost == -1);
+TEST_CASE("stationary_points_are_left_along_their_negative_curvature_both_strategies") {
+  for (const NewtonStrategy strategy : strategies) {
+    // With a gradient of exactly zero only the Hessian shows the way.
+    Function saddle = double_well(), maximum = cosine_curve();
+    const Result<double> from_saddle = run_newton(saddle, Vector{{0, 0}}, {.strategy = strategy});
+    CHECK(from_saddle.status == Status::gradient);
+    CHECK(from_saddle.cost == doctest::Approx(-0.25).epsilon(1e-14));
+    for (const double start : {0.0, 1e-3}) {
+      const Result<double> fit = run_newton(maximum, Vector{{start}}, {.strategy = strategy});
+      CHECK(fit.status == Status::gradient);
+      CHECK(fit.cost == -1);
+    }
+  }
+}
+
+TEST_CASE("a_saddle_that_cannot_be_left_is_reported_both_strategies") {
+  // Where f is not finite away from the saddle no step can be accepted.
+  for (const NewtonStrategy strategy : strategies) {
+    Function f{.f =
+                   [](const Vector& x) {
+                     return x[0] == 0 ? x[1] * x[1] : x[0] * x[0] + x[1] * x[1];  // not what h says
+                   },
+               .d =
+                   [](const Vector& x, Vector& g, Matrix& h) {
+                     g << -2 * x[0], 2 * x[1];
+                     h << -2, 0, 0, 2;
+                   }};
+    CHECK(run_newton(f, Vector{{0, 0}}, {.strategy = strategy}).status == Status::saddle);
+  }
+}
+
+TEST_CASE("newton_goes_on_where_f_no_longer_resolves_the_progress") {
+  // f is 1e6 and more: its rounding error hides what happens within 1e-5 of the minimum.
+  for (const NewtonStrategy strategy : strategies) {
+    Function f{.f = [](const Vector& x) { return 1e6 + std::cosh(x[0] - 3); },
+               .d =
+                   [](const Vector& x, Vector& g, Matrix& h) {
+                     g[0] = std::sinh(x[0] - 3);
+                     h(0, 0) = std::cosh(x[0] - 3);
+                   }};
+    const Result<double> fit = run_newton(f, Vector{{1}}, {.strategy = strategy});
+    CHECK(fit.status == Status::gradient);
+    CHECK(std::abs(fit.x[0] - 3) <= 1e-8);
+  }
+}
+
+TEST_CASE("a_gradient_at_its_rounding_error_ends_in_success_below_gtol") {
+  // The gradient is known to 1e-4 only: gtol = 1e-8 is out of reach, and f agrees that nothing is left.
+  for (const NewtonStrategy strategy : strategies) {
+    Function f{.f = [](const Vector& x) { return 1e9 + x[0] * x[0] / 2; },
+               .d =
+                   [](const Vector& x, Vector& g, Matrix& h) {
+                     g[0] = x[0] + (x[0] > 0 ? 1e-4 : -1e-4);
+                     h(0, 0) = 1;
+                   }};
+    const Result<double> fit = run_newton(f, Vector{{1}}, {.strategy = strategy});
+    CHECK(fit.status == Status::cost);
+    CHECK(std::abs(fit.x[0]) <= 3e-4);
+  }
 }
 
 TEST_CASE("a_saddle_far_away_ends_at_a_minimum_or_without_success_both_strategies") {

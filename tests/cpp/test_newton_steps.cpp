@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include <osculate/linsolve/more_sorensen.hpp>
+#include <osculate/linsolve/shifted_cholesky.hpp>
 
 #include "random.hpp"
 
@@ -41,29 +42,68 @@ double lowest_eigenvalue(const Matrix<double>& a) {
 
 }  // namespace
 
-TEST_CASE("more_sorensen_step_is_the_exact_minimum_within_the_radius_any_inertia") {
+/// The least value of g'd + d'Bd/2 over |d| <= radius, by bisection in the eigenbasis.
+double best_reduction(const Matrix<double>& b, const Vector<double>& g, double radius) {
+  const Eigen::SelfAdjointEigenSolver<Matrix<double>> eigen(b);
+  const Vector<double> c = eigen.eigenvectors().transpose() * g, values = eigen.eigenvalues();
+  const auto step = [&](double lambda) {
+    return Vector<double>((c.array() == 0).select(0.0, -c.array() / (values.array() + lambda)));
+  };
+  double low = std::max(0.0, -values[0]), high = low + g.norm() / radius + 1;
+  Vector<double> y;
+  if (values[0] > 0 && step(0).norm() <= radius) {
+    y = step(0);
+  } else {
+    for (int i = 0; i < 200; ++i) {
+      const double middle = (low + high) / 2;
+      (step(middle).norm() > radius ? low : high) = middle;
+    }
+    y = step(high);
+    if (y.norm() < radius && values[0] < 0)  // the hard case
+      y[0] = std::copysign(std::sqrt(y[0] * y[0] + radius * radius - y.squaredNorm()), y[0]);
+  }
+  return -(c.dot(y) + y.dot(values.cwiseProduct(y)) / 2);
+}
+
+TEST_CASE("more_sorensen_step_reduces_nearly_as_much_as_any_within_the_radius_any_inertia") {
   for (const Vector<double>& values :
        {Vector<double>{{1, 2, 5, 9}}, Vector<double>{{-3, 1, 2, 4}}, Vector<double>{{-3, -2, -1, -1}},
-        Vector<double>{{0, 0, 1, 2}}, Vector<double>{{-1e-8, 1, 1, 1e6}}})
-    for (const double radius : {1e-6, 0.1, 1.0, 100.0}) {
-      CAPTURE(values);
-      CAPTURE(radius);
-      const Matrix<double> b = with_eigenvalues(values);
-      const Vector<double> g = random_vector(4, 3);
-      auto q = model(b, g);
-      MoreSorensen<double> step;
-      Trial<double> trial{.radius = radius};
-      Vector<double> d;
-      REQUIRE(solve(step, q, trial, d));
-      CHECK(d.norm() <= 1.1 * radius * (1 + 1e-12));
-      CHECK(trial.damping >= 0);
-      if (trial.damping > 0) CHECK(d.norm() >= 0.9 * radius);  // within a tenth, as the secular equation is
-      const Matrix<double> shifted = b + trial.damping * Matrix<double>::Identity(4, 4);
-      const double size = values.cwiseAbs().maxCoeff() + trial.damping;
-      CHECK(lowest_eigenvalue(shifted) >= -1e-14 * size);
-      CHECK((shifted * d + g).norm() <= 1e-13 * (size * radius + g.norm()));
-      CHECK(q.predicted_reduction(d) > 0);
-    }
+        Vector<double>{{0, 0, 1, 2}}, Vector<double>{{-1e-8, 1, 1, 1e6}}, Vector<double>{{-4, -4, -4, -4}}})
+    for (const double radius : {1e-6, 0.1, 1.0, 100.0})
+      for (const Vector<double>& g :
+           {random_vector(4, 3), Vector<double>(1e-9 * random_vector(4, 3)), Vector<double>{{0, 0, 0, 0}}}) {
+        CAPTURE(values);
+        CAPTURE(radius);
+        CAPTURE(g);
+        const Matrix<double> b = with_eigenvalues(values);
+        auto q = model(b, g);
+        MoreSorensen<double> step;
+        Trial<double> trial{.radius = radius};
+        Vector<double> d;
+        REQUIRE(solve(step, q, trial, d));
+        CHECK(d.norm() <= 1.1 * radius * (1 + 1e-12));
+        CHECK(trial.damping >= 0);
+        if (trial.damping > 0 && g.norm() > 0) CHECK(d.norm() >= 0.9 * radius);
+        const Matrix<double> shifted = b + trial.damping * Matrix<double>::Identity(4, 4);
+        const double size = values.cwiseAbs().maxCoeff() + trial.damping;
+        CHECK(lowest_eigenvalue(shifted) >= -1e-14 * size);
+        // A tenth of the radius and a tenth of the reduction may be missed.
+        CHECK(q.predicted_reduction(d) >=
+              0.8 * best_reduction(b, g, radius) - 1e-14 * size * radius * radius);
+      }
+}
+
+TEST_CASE("more_sorensen_step_solves_the_shifted_system_where_the_hessian_is_definite") {
+  const Matrix<double> b = with_eigenvalues(Vector<double>{{1, 2, 5, 9}});
+  const Vector<double> g = random_vector(4, 3);
+  const double newton = b.ldlt().solve(g).norm();
+  auto q = model(b, g);
+  MoreSorensen<double> step;
+  Trial<double> trial{.radius = newton / 2};
+  Vector<double> d;
+  REQUIRE(solve(step, q, trial, d));
+  CHECK(d.norm() == doctest::Approx(newton / 2).epsilon(0.1));
+  CHECK(((b + trial.damping * Matrix<double>::Identity(4, 4)) * d + g).norm() <= 1e-13);
 }
 
 TEST_CASE("more_sorensen_step_is_newtons_within_the_radius") {
@@ -87,11 +127,10 @@ TEST_CASE("more_sorensen_fills_up_to_the_radius_the_hard_case") {
     Vector<double> d;
     REQUIRE(solve(step, q, trial, d));
     CHECK(d.norm() == doctest::Approx(5).epsilon(1e-12));
-    CHECK(trial.damping == doctest::Approx(2).epsilon(1e-12));
+    CHECK(trial.damping >= 2);
+    CHECK(trial.damping <= 2.25);
     CHECK(std::abs(d[0]) > 4);
-    CHECK(d[1] == doctest::Approx(-g[1] / 3).epsilon(1e-12));
-    CHECK(d[2] == doctest::Approx(-g[2] / 5).epsilon(1e-12));
-    CHECK(q.predicted_reduction(d) >= 2 * d[0] * d[0] / 2);
+    CHECK(q.predicted_reduction(d) >= 0.9 * best_reduction(b, g, 5));
   }
 }
 

@@ -17,7 +17,7 @@ constexpr double eps = std::numeric_limits<double>::epsilon(),
                  infinity = std::numeric_limits<double>::infinity();
 constexpr Status every_status[] = {
     Status::gradient,  Status::cost,     Status::step,        Status::residual,  Status::max_iterations,
-    Status::nonfinite, Status::singular, Status::no_progress, Status::user_stop, Status::not_run};
+    Status::nonfinite, Status::singular, Status::no_progress, Status::user_stop, Status::saddle, Status::not_run};
 
 /// min |x - target|^2 / 2 + rest, a linear problem whose solution is `target`.
 Residuals linear(double target, double rest = 1) {
@@ -46,7 +46,7 @@ TEST_CASE("success_is_positive_and_every_status_has_its_own_sentence") {
 }
 
 TEST_CASE("status_values_are_those_of_the_contract") {
-  const int expected[] = {1, 2, 3, 5, -1, -2, -3, -4, -5, -100};
+  const int expected[] = {1, 2, 3, 5, -1, -2, -3, -4, -5, -6, -100};
   for (std::size_t i = 0; i < std::size(every_status); ++i)
     CHECK(static_cast<int>(every_status[i]) == expected[i]);
 }

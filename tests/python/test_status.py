@@ -42,6 +42,10 @@ SEEN: dict[Status, tuple[int, str]] = {
         "No step reduces the cost although the derivatives promise one; check the derivatives.",
     ),
     Status.user_stop: (-2, "The callback asked to stop."),
+    Status.saddle: (
+        -6,
+        "The point is a saddle or a maximum, and no step leads away from it; start elsewhere.",
+    ),
 }
 
 

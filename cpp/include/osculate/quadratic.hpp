@@ -2,9 +2,9 @@
 // The local model q(d) = f + g'd + d'Bd/2 that every method minimizes, with the metric D in which steps are
 // measured and the variables that may move. curvature/ fills it once per accepted point.
 
-#include <Eigen/Eigenvalues>
 #include <limits>
 
+#include "certificate.hpp"
 #include "curvature/jacobian.hpp"
 #include "types.hpp"
 
@@ -22,13 +22,18 @@ struct Quadratic {
   Vector<S> gradient_noise;  ///< how far g may be off by differences; empty: the derivatives are exact
   bool residual_at_rounding = false;  ///< see Status::residual
   Mask fixed;                         ///< variables that may not move from this point
+  /// Added to both reductions before they are compared: what lets exact derivatives lead on where f no longer
+  /// resolves the progress (Conn, Gould & Toint, "Trust-Region Methods", 2000, section 17.4.2). Zero: not so.
+  S slack = 0;
+  Curvature<S> curvature;  ///< what may_be_minimum() found
 };
 
 /// B given as a matrix (its lower triangle).
 template <class S>
 struct HessianModel : Quadratic<S> {
   Matrix<S> hessian;
-  Vector<S> product;  ///< work space: B s
+  S hessian_noise = 0;  ///< relative error of B beyond rounding
+  Vector<S> product;    ///< work space: B s
 
   S predicted_reduction(const Vector<S>& s) {
     product.noalias() = hessian.template selfadjointView<Eigen::Lower>() * s;
@@ -40,14 +45,9 @@ struct HessianModel : Quadratic<S> {
     out += this->gradient;
   }
   /// Whether a vanishing gradient may mean a minimum: no curvature below -n eps |B| among the free variables.
-  bool may_be_minimum() const {
-    Matrix<S> free = hessian.template selfadjointView<Eigen::Lower>();
-    for (Index i = 0; i < free.cols(); ++i)
-      if (this->fixed[i]) free.row(i).setZero(), free.col(i).setZero();
-    const Vector<S> eigenvalues =
-        Eigen::SelfAdjointEigenSolver<Matrix<S>>(free, Eigen::EigenvaluesOnly).eigenvalues();
-    const S rounding = std::numeric_limits<S>::epsilon() * static_cast<S>(free.cols());
-    return free.cols() == 0 || eigenvalues.minCoeff() >= -rounding * eigenvalues.cwiseAbs().maxCoeff();
+  bool may_be_minimum() {
+    this->curvature = certify(hessian, this->fixed, hessian_noise);
+    return this->curvature.certificate != Certificate::negative_curvature;
   }
 };
 
@@ -71,7 +71,7 @@ struct GaussNewtonModel : Quadratic<S> {
     multiply_transposed(jacobian, work, out);
     out += this->gradient;
   }
-  bool may_be_minimum() const { return true; }  // J'J has no negative curvature
+  bool may_be_minimum() { return true; }  // J'J has no negative curvature
 };
 
 /// What a globalization asks of the linear solve for one trial.

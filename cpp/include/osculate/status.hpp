@@ -8,11 +8,13 @@ namespace osculate {
 
 enum class Status : std::int8_t {
   /// Least squares: max_i |J_i . r| / (|J_i| |r|) <= gtol over the free variables (MINPACK's cosine).
-  /// Newton: the projected gradient max_i |g_i| <= gtol and the Hessian is not indefinite.
+  /// Newton: the projected gradient max_i |g_i| <= gtol, or gtol_relative times that of the start, and the
+  /// Hessian is not indefinite.
   /// x is the tested point.
   gradient = 1,
   /// Predicted and actual reduction of the last trial are both at most ftol * f, and actual <= 2 predicted.
   /// In least squares, if that trial was accepted, the cosine is also at most max(ftol^(3/4), sqrt(eps)).
+  /// Newton, also without ftol: both are within the rounding error of f, and the gradient does not halve.
   cost = 2,
   /// |D s| <= xtol * |D x| for the last trial step s. In least squares this and Status::cost need a cosine of
   /// at most 1e-2, or one whose promise is below the rounding error of f.
@@ -33,6 +35,8 @@ enum class Status : std::int8_t {
   no_progress = -4,
   /// An observer (callback) asked to stop.
   user_stop = -5,
+  /// The gradient is within gtol, the Hessian has negative curvature, and no step along it reduces f.
+  saddle = -6,
   /// The solve has not begun (batch results that were interrupted).
   not_run = -100,
 };
@@ -61,6 +65,8 @@ constexpr const char* sentence(Status status) {
       return "No step reduces the cost although the derivatives promise one; check the derivatives.";
     case Status::user_stop:
       return "The callback asked to stop.";
+    case Status::saddle:
+      return "The point is a saddle or a maximum, and no step leads away from it; start elsewhere.";
     case Status::not_run:
       return "Not run.";
   }

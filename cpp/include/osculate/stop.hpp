@@ -21,6 +21,7 @@ struct Tolerances {
   S gtol = is_float ? S(1e-4) : S(1e-8);                                ///< Status::gradient; 0: no such test
   Index max_iterations = 0;   ///< accepted points; 0: no limit of its own
   Index max_evaluations = 0;  ///< values of f; 0: 100 times the number of variables
+  S gtol_relative = 0;  ///< Status::gradient also at this share of the measure at the start; 0: no such test
 };
 
 template <class S>
@@ -37,6 +38,7 @@ void check(const Tolerances<S>& t) {
     if (value != 0 && !(value >= epsilon)) refuse(name, least.str(), value);
   };
   tolerance("ftol", t.ftol), tolerance("xtol", t.xtol), tolerance("gtol", t.gtol);
+  tolerance("gtol_relative", t.gtol_relative);
   if (t.max_iterations < 0) refuse("max_iterations", "at least 0", t.max_iterations);
   if (t.max_evaluations < 0) refuse("max_evaluations", "at least 0", t.max_evaluations);
 }
@@ -75,9 +77,11 @@ class Stop {
   explicit Stop(const Tolerances<S>& tolerances) : t_(tolerances) {}
 
   /// Tests at an accepted point. Status::not_run: go on.
-  Status at_point(const Quadratic<S>& q, S measure) const {
+  Status at_point(const Quadratic<S>& q, S measure) {
     if (q.residual_at_rounding) return Status::residual;
+    if (first_ < 0) first_ = measure;
     if (t_.gtol > 0 && measure <= t_.gtol) return Status::gradient;
+    if (t_.gtol_relative > 0 && measure <= t_.gtol_relative * first_) return Status::gradient;
     return Status::not_run;
   }
 
@@ -106,6 +110,12 @@ class Stop {
     const S enough = std::max(std::pow(t_.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()));
     if (status == Status::cost && measure > std::max(enough, noise_cosine(q))) return Status::not_run;
     return status;
+  }
+
+  /// After an accepted step that the rounding of f hid: whether the gradient, which led on, still shrinks.
+  static Status exhausted(const Quadratic<S>& q, const Judged<S>& j, S before, S after) {
+    const bool hidden = q.slack > 0 && j.predicted <= q.slack && std::abs(j.actual) <= q.slack;
+    return hidden && after > S(0.5) * before ? Status::cost : Status::not_run;
   }
 
   /// Where no step reduces f: a cost within its own rounding error is that of a solution.
@@ -138,6 +148,7 @@ class Stop {
   static constexpr S measurable = 100, contradiction = 100;
   Tolerances<S> t_;
   bool contradicted_ = false;
+  S first_ = -1;  ///< the measure at the start
 };
 
 }  // namespace osculate

@@ -4,6 +4,7 @@
 // neighbours or on the number of threads. Fits with missing points (NaN) go through a second round with
 // weights.
 
+#include <bit>
 #include <chrono>
 #include <mutex>
 
@@ -146,17 +147,13 @@ class Fitter<S>::Worker {
 
   /// Writes what has ended and fills its lanes; false when nothing is left to do.
   bool turn_over() {
-    bool any = false;
-    for (int lane = 0; lane < lanes<S>; ++lane) {
-      if (group_.active[0][lane] == 0) continue;
-      if (group_.status[0][lane] != S(static_cast<int>(Status::not_run))) {
-        exchange_.write(slots_[lane], lane, group_, parameters_);
-        ++done_;
-        if (!refill(lane)) continue;
-      }
-      any = true;
+    for (std::uint32_t left = group_.ended(); left != 0; left &= left - 1) {
+      const int lane = std::countr_zero(left);
+      exchange_.write(slots_[lane], lane, group_, parameters_);
+      ++done_;
+      refill(lane);
     }
-    return any;
+    return group_.any_active();
   }
 
   bool next(std::ptrdiff_t& fit) {
@@ -170,6 +167,8 @@ class Fitter<S>::Worker {
     }
     fit = queue_.list ? (*queue_.list)[size(at_)] : at_;
     ++at_;
+    const std::ptrdiff_t soon = at_ + lanes<S>;
+    if (soon < end_) exchange_.prefetch(queue_.list ? (*queue_.list)[size(soon)] : soon);
     return true;
   }
 

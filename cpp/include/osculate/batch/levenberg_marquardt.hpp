@@ -48,6 +48,18 @@ class LaneGroup {
   }
   void stop(int lane) { active[0][lane] = 0; }
 
+  /// The lanes whose problem has ended, a bit each.
+  std::uint32_t ended() const {
+    std::uint32_t bits = 0;
+    for (int lane = 0; lane < lanes<S>; ++lane)
+      bits |= std::uint32_t(active[0][lane] != 0 && status[0][lane] != S(static_cast<int>(Status::not_run)))
+              << lane;
+    return bits;
+  }
+  bool any_active() const {
+    return std::any_of(active[0], active[0] + lanes<S>, [](S a) { return a != 0; });
+  }
+
   /// Whether the cost at `trial` alone makes judge() refuse the step, whatever the derivatives are there.
   bool refuses(int lane) const {
     return starting_[0][lane] == 0 && !(at_trial.cost[0][lane] < normal.cost[0][lane]);

@@ -15,6 +15,9 @@ struct Hessian {
     q.value = problem.last_value();
     problem.derivatives(x, q.gradient, q.hessian);
     q.value_noise = problem.epsilon() * std::abs(q.value);
+    q.slack = 10 * q.value_noise;
+    q.curvature = {};
+    q.hessian_noise = problem.hessian_noise();
     if (q.scale.size() != x.size()) {
       q.scale = given_scale.size() ? given_scale : Vector<S>(Vector<S>::Ones(x.size()));
       // The length of the steepest-descent step to the model's minimum along -g; 1 without curvature.

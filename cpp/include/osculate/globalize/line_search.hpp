@@ -1,7 +1,8 @@
 #pragma once
 // Backtracking line search with Armijo's condition f(x + s) <= f + 1e-4 g's; the next length is the minimizer
 // of the parabola through f, g's and f(x + s), kept within [0.1, 0.5] (Dennis & Schnabel 1983,
-// section 6.3.2).
+// section 6.3.2). A direction of negative curvature, which leads away from a saddle, is judged by the
+// reduction of the model.
 
 #include <cmath>
 
@@ -22,10 +23,13 @@ struct LineSearch {
     return {};
   }
 
-  Verdict judge(const Quadratic<S>&, const Judged<S>& judged, Trial<S>& trial) {
-    if (judged.slope < 0 && judged.actual >= -sufficient * judged.slope) return Verdict::accept;
-    if (!(judged.slope < 0) || ++tries > most_tries) return Verdict::give_up;
-    const S shrink = S(0.5) * judged.slope / (judged.slope + judged.actual);
+  Verdict judge(const Quadratic<S>& q, const Judged<S>& judged, Trial<S>& trial) {
+    // Along negative curvature there may be no slope: then the promise is the model's.
+    const bool curved = q.curvature.escape.size() > 0;
+    const S promise = curved ? judged.predicted : -judged.slope;
+    if (promise > 0 && judged.actual + q.slack >= sufficient * promise) return Verdict::accept;
+    if (!(promise > 0) || ++tries > most_tries) return Verdict::give_up;
+    const S shrink = curved ? S(0.25) : S(0.5) * judged.slope / (judged.slope + judged.actual);
     trial.scale *= shrink >= S(0.1) ? std::min(shrink, S(0.5)) : S(0.1);
     return Verdict::rescale;
   }

@@ -54,7 +54,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   if (const Status seen = note(); status == Status::not_run) status = seen;
   while (status == Status::not_run) {
     status = stop.at_point(q, record.optimality);
-    if (status == Status::gradient && !q.may_be_minimum()) status = Status::not_run;  // a saddle or a maximum
+    if (is_success(status) && !q.may_be_minimum()) status = Status::not_run;  // a saddle or a maximum
     if (status == Status::not_run) status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
     if (status != Status::not_run) break;
 
@@ -75,8 +75,8 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       const Vector<S>& modelled = trial.bend.size() ? unbent = step - trial.bend : step;
       judged.predicted = q.predicted_reduction(modelled);
       judged.actual = std::isfinite(value) ? q.value - value : -std::numeric_limits<S>::infinity();
-      judged.ratio =
-          judged.predicted > 0 ? judged.actual / judged.predicted : -std::numeric_limits<S>::infinity();
+      judged.ratio = judged.predicted > 0 ? (judged.actual + q.slack) / (judged.predicted + q.slack)
+                                          : -std::numeric_limits<S>::infinity();
       judged.slope = q.gradient.dot(modelled);
       judged.noise = q.gradient_noise.size() ? q.gradient_noise.dot(modelled.cwiseAbs()) : S(0);
       judged.step = step.cwiseProduct(q.scale).norm();
@@ -98,10 +98,20 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     record.radius = trial.radius, record.damping = trial.damping;
     const bool finite_model = curvature(problem, x, q);
     bounds.activate(x, q);
+    const S before = record.optimality;
     const Status seen = note();
-    status = finite_model ? stop.confirm(status, q, record.optimality) : Status::nonfinite;
+    if (!finite_model)
+      status = Status::nonfinite;
+    else if (status == Status::not_run)
+      status = stop.exhausted(q, judged, before, record.optimality);
+    else
+      status = stop.confirm(status, q, record.optimality);
+    if (is_success(status) && !q.may_be_minimum()) status = Status::not_run;
     if (status == Status::not_run) status = seen;
   }
+  if (is_success(status) && q.curvature.certificate == Certificate::none) q.may_be_minimum();
+  if (q.curvature.escape.size() && (is_success(status) || status == Status::no_progress))
+    status = Status::saddle;
   result.x = std::move(x);
   result.cost = q.value;
   result.gradient = q.gradient;

@@ -8,6 +8,7 @@
 #include "../globalize/line_search.hpp"
 #include "../globalize/trust_region.hpp"
 #include "../linsolve/more_sorensen.hpp"
+#include "../linsolve/shifted_cholesky.hpp"
 #include "loop.hpp"
 
 namespace osculate {
@@ -20,6 +21,14 @@ struct NewtonOptions {
   NewtonStrategy strategy = NewtonStrategy::trust_region;
   S initial_radius = 1;  ///< in units of |D x0|, or of the first Cauchy step where x0 = 0
   Vector<S> scale{};     ///< D; empty: the identity
+};
+
+/// A Result with the Hessian and what is known of its definiteness.
+template <class S>
+struct NewtonResult : Result<S> {
+  Matrix<S> hessian;       ///< at x, as the problem gave it: the lower triangle counts
+  Mask fixed;              ///< variables at a bound that the gradient pushes against, or held
+  Curvature<S> curvature;  ///< the certificate of Status::gradient and its evidence
 };
 
 /// The loop's view of a twice differentiable function.
@@ -39,6 +48,13 @@ class ValueOfFunction {
   }
   S last_value() const { return value_; }
   S epsilon() const { return std::numeric_limits<S>::epsilon(); }
+  /// Relative error of the Hessian beyond rounding, where it is approximated.
+  S hessian_noise() const {
+    if constexpr (requires(P& p) { p.hessian_noise(); })
+      return problem_.hessian_noise();
+    else
+      return 0;
+  }
   Index evaluations() const { return evaluations_; }
   Index derivative_evaluations() const { return derivatives_; }
 
@@ -50,8 +66,8 @@ class ValueOfFunction {
 
 /// Minimizes problem.value from x0 within the bounds.
 template <TwiceDifferentiable P, class S = typename P::Scalar, class Observer = NoObserver>
-Result<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {},
-                 const Bounds<S>& bounds = {}, Observer&& observe = {}) {
+NewtonResult<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {},
+                       const Bounds<S>& bounds = {}, Observer&& observe = {}) {
   check(options.tolerances);
   check(bounds, x0);
   if (!(options.initial_radius > 0)) throw std::invalid_argument("initial_radius must be positive");
@@ -62,7 +78,11 @@ Result<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& option
   HessianModel<S> q;
   Hessian<S> curvature{options.scale};
   const auto run = [&](auto linsolve, auto globalize) {
-    return minimize_loop(value, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe);
+    NewtonResult<S> result{
+        minimize_loop(value, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe)};
+    result.hessian = std::move(q.hessian), result.fixed = std::move(q.fixed);
+    result.curvature = std::move(q.curvature);
+    return result;
   };
   if (options.strategy == NewtonStrategy::line_search)
     return run(Bounded<S, ShiftedCholesky<S>>{{}, bounds}, LineSearch<S>{});

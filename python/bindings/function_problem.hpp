@@ -1,0 +1,171 @@
+#pragma once
+// A Python function of n variables as the core's problem, with gradient and Hessian as functions, fused with
+// the value, or by differences.
+
+#include <osculate/curvature/finite_difference.hpp>
+
+#include "callback.hpp"
+
+namespace osculate::python {
+
+enum class HessianSource { none, callback, two_point, three_point, complex_step };
+
+class PythonFunction {
+ public:
+  using Scalar = double;
+
+  py::object fun, jac, hess, hessp;
+  std::string caller;
+  Vector<double> typical{};  ///< sizes of variables that differences take near zero; empty: 1
+  JacobianSource gradient_source = JacobianSource::three_point;
+  HessianSource hessian_source = HessianSource::none;
+  DifferenceOptions<double> gradient_difference{.method = Difference::three_point};
+  DifferenceOptions<double> hessian_difference{};
+  Index functions = 0, gradients = 0, hessians = 0,
+        products = 0;  ///< calls of each, those for differences too
+
+  double value(const Vector<double>& x) {
+    const GilSwitch::Callback hold(gil);
+    ++functions;
+    py::object got = call(fun, to_numpy(x));
+    if (gradient_source == JacobianSource::fused) {
+      if (!py::isinstance<py::tuple>(got) || py::len(got) != 2)
+        throw py::type_error(caller + ": fun with jac=True must return a tuple (value, gradient), got " +
+                             type_of(got));
+      const py::tuple pair = py::reinterpret_borrow<py::tuple>(got);
+      read_gradient(pair[1], fused_gradient_);
+      fused_at_ = x;
+      got = pair[0];
+    }
+    value_at_ = x;
+    return value_ = read_value(got);
+  }
+
+  void gradient(const Vector<double>& x, Vector<double>& g) {
+    switch (gradient_source) {
+      case JacobianSource::callback: {
+        const GilSwitch::Callback hold(gil);
+        ++gradients;
+        read_gradient(call(jac, to_numpy(x)), g);
+        return;
+      }
+      case JacobianSource::fused:
+        if (fused_at_.size() != x.size() || fused_at_ != x) value(x);
+        g = fused_gradient_;
+        return;
+      case JacobianSource::complex_step:
+        complex_step(x, g);
+        return;
+      default:
+        break;
+    }
+    ++gradients;
+    Vector<double> f0(1);
+    f0[0] = value_at_.size() == x.size() && value_at_ == x ? value_ : value(x);
+    const double kept = value_;
+    size_up(gradient_difference, x);
+    difference_jacobian(
+        [this](const Matrix<double>& points, Matrix<double>& values) {
+          for (Index k = 0; k < points.cols(); ++k) values(0, k) = value(points.col(k));
+        },
+        gradient_difference, x, f0, row_);
+    value_at_ = x, value_ = kept;
+    g = row_.row(0);
+  }
+
+  /// The gradient and the lower triangle of the Hessian.
+  void derivatives(const Vector<double>& x, Vector<double>& g, Matrix<double>& h) {
+    gradient(x, g);
+    if (hessian_source == HessianSource::callback) {
+      const GilSwitch::Callback hold(gil);
+      ++hessians;
+      const py::object object = call(hess, to_numpy(x));
+      to_matrix(py::hasattr(object, "toarray") ? object.attr("toarray")() : object, caller + ": hess",
+                x.size(), x.size(), h, "as x has that many variables");
+      return;
+    }
+    ++hessians;
+    size_up(hessian_difference, x);
+    hessian_difference.method =
+        hessian_source == HessianSource::three_point ? Difference::three_point : Difference::two_point;
+    difference_jacobian(
+        [this](const Matrix<double>& points, Matrix<double>& values) {
+          Vector<double> column;
+          for (Index k = 0; k < points.cols(); ++k) {
+            gradient(points.col(k), column);
+            values.col(k) = column;
+          }
+        },
+        hessian_difference, x, g, h);
+    h = ((h + h.transpose()) / 2).eval();
+  }
+
+  /// The relative error of the Hessian beyond rounding.
+  double hessian_noise() const {
+    switch (hessian_source) {
+      case HessianSource::callback:
+        return 0;
+      case HessianSource::three_point:
+        return 10 * std::pow(hessian_difference.epsilon, 2.0 / 3.0);
+      default:
+        return 10 * std::sqrt(hessian_difference.epsilon);
+    }
+  }
+
+ private:
+  double read_value(const py::object& object) const {
+    Vector<double> v;
+    to_vector(object, caller + ": fun", v);
+    if (v.size() != 1)
+      throw py::value_error(caller + ": fun must return a number, got an array of " +
+                            std::to_string(v.size()) +
+                            (v.size() > 1 ? "; for sums of squares there is least_squares" : ""));
+    return v[0];
+  }
+
+  void size_up(DifferenceOptions<double>& difference, const Vector<double>& x) const {
+    difference.sizes =
+        typical.size() ? x.cwiseAbs().cwiseMax(typical).eval() : x.cwiseAbs().cwiseMax(1.0).eval();
+  }
+
+  void read_gradient(const py::object& object, Vector<double>& g) const {
+    to_vector(object, gradient_name(), g);
+    if (g.size() != n)
+      throw py::value_error(gradient_name() + " must return shape (" + std::to_string(n) +
+                            ",), as x has that many variables, got " + std::to_string(g.size()) + " numbers");
+  }
+  std::string gradient_name() const {
+    return caller + (gradient_source == JacobianSource::fused ? ": the gradient that fun returns" : ": jac");
+  }
+
+  void complex_step(const Vector<double>& x, Vector<double>& g) {
+    const GilSwitch::Callback hold(gil);
+    ++gradients;
+    g.resize(x.size());
+    for (Index j = 0; j < x.size(); ++j) {
+      py::array_t<std::complex<double>> point(x.size());
+      std::copy_n(x.data(), x.size(), point.mutable_data());
+      const double h = std::ldexp(1.0, (x[j] != 0 ? std::ilogb(x[j]) : 0) - 70);
+      point.mutable_data()[j] = {x[j], h};
+      ++functions;
+      const py::array got = py::array(call(fun, point));
+      if (got.dtype().kind() != 'c')
+        throw py::type_error(caller +
+                             ": jac='cs' needs a function of complex numbers, but with a complex "
+                             "argument fun returned dtype " +
+                             py::str(got.dtype()).cast<std::string>() + "; use jac='3-point'");
+      if (got.size() != 1) throw py::value_error(caller + ": fun must return a number");
+      g[j] = got.attr("item")().cast<std::complex<double>>().imag() / h;
+    }
+  }
+
+  Vector<double> fused_at_, fused_gradient_, value_at_;
+  Matrix<double> row_;
+  double value_ = 0;
+
+ public:
+  Index n = 0;
+  GilSwitch gil{};  ///< the last member: destroyed first, so that the GIL is held when the objects above go
+};
+
+}  // namespace osculate::python

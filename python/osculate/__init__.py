@@ -16,6 +16,7 @@ from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
 if TYPE_CHECKING:
+    from . import linalg as linalg
     from . import models as models
 
 __all__ = [
@@ -35,17 +36,20 @@ __all__ = [
 ]
 
 
+MODULES = ("linalg", "models")
+
+
 def __getattr__(name: str) -> object:
     if name == "__version__":
         from importlib.metadata import version  # slow to import, seldom needed
 
         return version("osculate")
-    if name == "models":  # where it is used first
+    if name in MODULES:  # where it is used first
         from importlib import import_module
 
-        return import_module("osculate.models")
+        return import_module(f"osculate.{name}")
     raise AttributeError(f"module 'osculate' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), "models"})
+    return sorted({*globals(), *MODULES})

@@ -169,6 +169,14 @@ def positive(caller: str, name: str, value: Any) -> float:
     return number
 
 
+def at_least_zero(caller: str, name: str, value: Any) -> float:
+    """A finite float that is not negative."""
+    number = real(caller, name, value)
+    if not 0 <= number < math.inf:
+        raise ValueError(f"{caller}: {name} must be finite and at least 0, got {value!r}")
+    return number
+
+
 def count(caller: str, name: str, value: Any) -> int:
     """A positive whole number; 0 for None. Integral floats are taken, as SciPy takes them."""
     if value is None:

@@ -63,6 +63,16 @@ def minimize(
     initial_radius: float,
     observe: Callable[..., bool | None] | None,
 ) -> tuple[Any, ...]: ...
+def krylov_sentence(exit: int) -> str: ...
+def cg(
+    caller: str,
+    product: Callable[[NDArray[Any]], Any],
+    b: NDArray[Any],
+    x0: NDArray[Any] | None,
+    precondition: NDArray[Any] | Callable[[NDArray[Any]], Any] | None,
+    callback: Callable[[NDArray[Any]], bool] | None,
+    options: dict[str, Any],
+) -> tuple[Any, ...]: ...
 
 class Graph:
     """A model as a graph of elementwise operations; nodes are numbers."""

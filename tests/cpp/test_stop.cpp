@@ -54,7 +54,7 @@ TEST_CASE("optimality_is_the_largest_cosine_of_the_free_variables") {
 }
 
 TEST_CASE("at_point_tests_the_residual_then_the_gradient") {
-  const Stop<double> stop(Tolerances<double>{.gtol = 1e-6}), none(Tolerances<double>{.gtol = 0});
+  Stop<double> stop(Tolerances<double>{.gtol = 1e-6}), none(Tolerances<double>{.gtol = 0});
   Quadratic<double> q = least_squares_model(1);
   CHECK(stop.at_point(q, 1e-6) == Status::gradient);
   CHECK(stop.at_point(q, 1.1e-6) == Status::not_run);
@@ -145,6 +145,15 @@ TEST_CASE("tolerances_have_the_documented_defaults_float") {
   CHECK(t.gtol == 1e-4f);
   CHECK(t.ftol == 4 * std::numeric_limits<float>::epsilon());
   CHECK(t.xtol == 4 * std::numeric_limits<float>::epsilon());
+}
+
+TEST_CASE("gtol_relative_measures_by_the_start") {
+  Quadratic<double> q;
+  Stop<double> stop({.ftol = 0, .xtol = 0, .gtol = 0, .gtol_relative = 1e-3});
+  CHECK(stop.at_point(q, 50.0) == Status::not_run);
+  CHECK(stop.at_point(q, 0.051) == Status::not_run);
+  CHECK(stop.at_point(q, 0.05) == Status::gradient);
+  CHECK(Stop<double>({.gtol = 0}).at_point(q, 0.0) == Status::not_run);
 }
 
 TEST_CASE("tolerances_below_the_machine_epsilon_are_refused_by_name") {

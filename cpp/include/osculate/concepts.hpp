@@ -28,4 +28,12 @@ concept TwiceDifferentiable = requires(P& p, const Vector<typename P::Scalar>& x
   p.derivatives(x, g, h);
 };
 
+/// f: R^n -> R with its gradient and products H(x) v.
+template <class P>
+concept HessianProducts = requires(P& p, const Vector<typename P::Scalar>& x, Vector<typename P::Scalar>& g) {
+  { p.value(x) } -> std::convertible_to<typename P::Scalar>;
+  p.gradient(x, g);
+  p.product(x, x, g);
+};
+
 }  // namespace osculate

@@ -12,6 +12,9 @@ namespace osculate {
 template <class S>
 struct TrustRegion {
   S initial_radius = 1;  ///< first radius in units of |D x0|
+  /// Whether a step may be short for another reason than the radius: truncated CG's are. Then a rejected step
+  /// is what the radius shrinks from, and a good one does not make the radius smaller.
+  bool inexact = false;
   S radius = 0, damping = 0;
   bool moved = false;  ///< a step was accepted
   int rejected = 0;    ///< trials in a row
@@ -31,8 +34,10 @@ struct TrustRegion {
     if (!moved) radius = std::min(radius, pnorm);
     if (!(judged.ratio > S(0.25))) {
       const S shrink = shrinkage(judged);
-      radius = shrink * std::min(radius, 10 * pnorm);
+      radius = shrink * std::min(radius, inexact ? pnorm : 10 * pnorm);
       damping /= shrink;
+    } else if (inexact) {
+      if (judged.ratio >= S(0.75)) radius = std::max(radius, 2 * pnorm);
     } else if (damping == 0 || judged.ratio >= S(0.75)) {
       radius = 2 * pnorm;
       damping /= 2;

@@ -238,7 +238,8 @@ struct Cg {
 /// v = work.r. `observe(iteration, x)` sees every iterate; see KrylovIteration. A must be symmetric, which is
 /// not tested. Exceptions of the functions pass through; the solve allocates nothing once the workspace has
 /// its size, but for what several threads need.
-template <class S, class Apply, class Precondition = const NoPreconditioner, class Observe = const NoObserver>
+template <class S, class Apply, class Precondition = const NoPreconditioner,
+          class Observe = const NoKrylovObserver>
 CgOutcome cg(Apply&& apply, const Eigen::Ref<const Vector<S>>& b, const CgOptions<S>& options,
              CgWorkspace<S>& work, Precondition&& precondition = {}, Observe&& observe = {}) {
   check(options);

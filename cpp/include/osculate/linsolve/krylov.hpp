@@ -82,7 +82,8 @@ struct KrylovIteration {
   double residual_norm = 0;  ///< as the method's test measures it
 };
 
-struct NoObserver {};
+/// An observer that watches nothing.
+struct NoKrylovObserver {};
 
 namespace detail {
 
@@ -99,7 +100,7 @@ const S* product(Function& function, const Vector<S>& v, Vector<S>& out) {
 }
 
 template <class Observe>
-constexpr bool observes = !std::is_same_v<std::remove_cvref_t<Observe>, NoObserver>;
+constexpr bool observes = !std::is_same_v<std::remove_cvref_t<Observe>, NoKrylovObserver>;
 template <class Precondition>
 constexpr bool no_preconditioner = std::is_same_v<std::remove_cvref_t<Precondition>, NoPreconditioner>;
 template <class S, class Precondition>

@@ -1,0 +1,84 @@
+#pragma once
+// Newton's method from Hessian-vector products alone: truncated CG in a trust region. A vanishing gradient
+// counts as success only where Lanczos from a random start meets no negative curvature.
+
+#include "../concepts.hpp"
+#include "../curvature/matrix_free.hpp"
+#include "../globalize/trust_region.hpp"
+#include "../linsolve/truncated_cg.hpp"
+#include "loop.hpp"
+
+namespace osculate {
+
+template <class S>
+struct NewtonCgOptions {
+  Tolerances<S> tolerances{.ftol = 0, .xtol = 0};  ///< gtol on the largest gradient element, as in SciPy
+  S initial_radius = 1;         ///< in units of |x0|, or of the first Cauchy step where x0 = 0
+  Index max_cg_iterations = 0;  ///< of one step; 0: 2 n
+  Index certifying_products =
+      30;           ///< most of the products that look for negative curvature at the end; 0: none
+  int threads = 1;  ///< for vectors of many thousand elements
+};
+
+template <class S>
+struct NewtonCgResult : Result<S> {
+  Curvature<S> curvature;  ///< the certificate of Status::gradient and its evidence
+  Index cg_iterations = 0;
+};
+
+/// The loop's view of a function with products.
+template <HessianProducts P>
+class ProductsOfFunction {
+ public:
+  using S = typename P::Scalar;
+  explicit ProductsOfFunction(P& problem) : problem_(problem) {}
+
+  S value(const Vector<S>& x) {
+    ++evaluations_;
+    return value_ = problem_.value(x);
+  }
+  void gradient(const Vector<S>& x, Vector<S>& g) {
+    ++gradients_;
+    problem_.gradient(x, g);
+  }
+  void product(const Vector<S>& x, const Vector<S>& v, Vector<S>& out) { problem_.product(x, v, out); }
+  S last_value() const { return value_; }
+  S epsilon() const { return std::numeric_limits<S>::epsilon(); }
+  S product_noise() const {
+    if constexpr (requires(P& p) { p.product_noise(); })
+      return problem_.product_noise();
+    else
+      return 0;
+  }
+  Index evaluations() const { return evaluations_; }
+  Index derivative_evaluations() const { return gradients_; }
+
+ private:
+  P& problem_;
+  S value_ = 0;
+  Index evaluations_ = 0, gradients_ = 0;
+};
+
+/// Minimizes problem.value from x0.
+template <HessianProducts P, class S = typename P::Scalar, class Observer = NoObserver>
+NewtonCgResult<S> newton_cg(P& problem, const Vector<S>& x0, const NewtonCgOptions<S>& options = {},
+                            Observer&& observe = {}) {
+  check(options.tolerances);
+  if (!(options.initial_radius > 0)) throw std::invalid_argument("initial_radius must be positive");
+  if (options.max_cg_iterations < 0) throw std::invalid_argument("max_cg_iterations must be at least 0");
+  if (options.certifying_products < 0) throw std::invalid_argument("certifying_products must be at least 0");
+
+  ProductsOfFunction<P> function(problem);
+  ProductModel<S> q;
+  MatrixFree<S> curvature{options.certifying_products};
+  TruncatedCg<S> linsolve;
+  linsolve.max_iterations = options.max_cg_iterations, linsolve.threads = options.threads;
+  TrustRegion<S> globalize{.initial_radius = options.initial_radius, .inexact = true};
+  NewtonCgResult<S> result{minimize_loop(function, x0, q, curvature, linsolve, globalize, Bounds<S>{},
+                                         options.tolerances, observe)};
+  result.curvature = std::move(q.curvature);
+  result.cg_iterations = linsolve.iterations;
+  return result;
+}
+
+}  // namespace osculate

@@ -78,15 +78,14 @@ class Call:
             raise EarlyEndError
 
     def _blank(self, result: FitResult) -> None:
-        """Numbers of the fits that did not run, and the errors of robust ones, which would have come last."""
+        """NaN for what is missing: all of the fits that did not run, and the covariances of robust ones whose
+        errors, which come last (batch/sandwich.hpp), are NaN."""
         ended = result.status != Status.not_run
         for array in (result.params, result.stderr, result.cost, result.redchi, result._packed):
             if array is not None:
                 array[~ended] = np.nan
-        if self._sandwich:
-            for array in (result.stderr, result._packed):
-                if array is not None:
-                    array[...] = np.nan
+        if self._sandwich and result._packed is not None:
+            result._packed[np.isnan(result.stderr).all(axis=-1)] = np.nan
 
     def _finished(self, result: FitResult) -> FitResult:
         return result if self.options.covariance else result._with(_packed=None)

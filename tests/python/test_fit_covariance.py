@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import scipy.optimize
-from fit_cases import X, decay, decays, peak, peaks
+from fit_cases import X, bits, decay, decays, peak, peaks
 
 import osculate
 from osculate import Flag, Status
@@ -182,3 +182,46 @@ def test_single_precision_never_returns_the_start_as_converged() -> None:
     assert (np.abs(result.params - start).max(axis=1) > 1e-4).all()
     double = osculate.fit(decay, X, y.astype(np.float32), start, dtype=np.float64)
     assert (np.abs(result.params - double.params) <= 0.02 * double.stderr).all()
+
+
+@pytest.mark.parametrize("outcome", [StopIteration, KeyboardInterrupt])
+@pytest.mark.parametrize(("batched", "fits"), [(None, 6000), (False, 1000)], ids=["tape", "per_fit"])
+def test_robust_errors_that_were_finished_before_an_early_end_are_kept(
+    batched: bool | None, fits: int, outcome: type[BaseException]
+) -> None:
+    """They are computed when all fits have ended, and observers are then told that all are done."""
+    told = []
+
+    def enough(done: int, total: int) -> None:
+        told.append(done)
+        if told[-2:] == [total, total]:
+            raise outcome
+
+    x = np.linspace(0, 4, 8000)  # as many numbers as take tenths of a second
+    y = decay(x, *P0) + 0.1 * np.random.default_rng(5).standard_cauchy(x.size)
+    options: dict[str, Any] = {"loss": "huber", "max_iterations": 1, "threads": 1, "batched": batched}
+    stack = np.broadcast_to(y, (fits, y.size))
+    result = osculate.fit(decay, x, stack, P0, callback=enough, on_interrupt="return", **options)
+    expected = osculate.fit(decay, x, y, P0, **options)
+    assert (result.status == expected.status).all()
+    assert (result.params == expected.params).all()
+    known = np.isfinite(result.stderr).all(axis=-1)
+    assert 0 < known.sum() < fits
+    assert (result.stderr[known] == expected.stderr).all()
+    assert (result.covariance[known] == expected.covariance).all()
+    assert np.isnan(result.stderr[~known]).all()
+    assert np.isnan(result.covariance[~known]).all()
+
+
+@pytest.mark.parametrize("batched", [None, False], ids=["tape", "per_fit"])
+def test_robust_errors_are_kept_when_the_last_observer_ends_the_call(batched: bool | None) -> None:
+    def enough(done: int, total: int) -> None:
+        raise StopIteration
+
+    options: dict[str, Any] = {"loss": "soft_l1", "batched": batched}
+    result, expected = (
+        osculate.fit(decay, X, Y, P0, callback=enough, **options),
+        osculate.fit(decay, X, Y, P0, **options),
+    )
+    assert bits(result) == bits(expected)
+    assert np.isfinite(result.stderr).all()

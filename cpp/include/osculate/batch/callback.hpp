@@ -4,8 +4,6 @@
 // threads may run at once is run by all of them, each on its own lanes; another one by the caller's thread
 // alone, and so is the rest, which is short beside it: threads that wait for it would only be in the way.
 
-#include <chrono>
-
 #include "../parallel.hpp"
 #include "callback_group.hpp"
 
@@ -41,16 +39,17 @@ class CallbackFitter {
 
 class CallbackFitter::Worker {
  public:
-  Worker(CallbackFitter& fitter, bool sandwich) : f_(fitter), sandwich_(sandwich) {
+  Worker(CallbackFitter& fitter, bool sandwich, const Poll* poll)
+      : f_(fitter), sandwich_(sandwich), go_on_(poll) {
     const int capacity = CallbackGroup::capacity(f_.in_.points);
     const std::ptrdiff_t fits = std::min(f_.model_.chunk, f_.fits_);
     for (std::ptrdiff_t k = 0; k < std::max<std::ptrdiff_t>(1, (fits + capacity - 1) / capacity); ++k)
       groups_.push_back(std::make_unique<CallbackGroup>(f_.model_, f_.in_, f_.options_, f_.out_));
   }
 
-  void run(const Poll* poll) {
+  void run() {
     try {
-      sandwich_ ? sandwiches(poll) : fit(poll);
+      sandwich_ ? sandwiches() : fit();
     } catch (...) {
       for (const auto& group : groups_) group->flush();
       throw;
@@ -61,10 +60,10 @@ class CallbackFitter::Worker {
  private:
   using Evaluation = std::pair<const double*, std::ptrdiff_t>;  ///< the callback's rows and how many
 
-  void fit(const Poll* poll) {
+  void fit() {
     for (const auto& group : groups_)
       for (int lane = 0; lane < group->capacity(); ++lane) refill(*group, lane);
-    while (!stopped(poll)) {
+    while (!stopped()) {
       for (const auto& group : groups_) group->propose();
       if (!values(false)) return;
       const auto [slopes, count] = this->slopes();
@@ -75,21 +74,20 @@ class CallbackFitter::Worker {
     }
   }
 
-  void sandwiches(const Poll* poll) {
-    for (bool any = true; any && !stopped(poll);) {
+  void sandwiches() {
+    do {
       for (const auto& group : groups_)
         for (int lane = 0; lane < group->capacity(); ++lane) {
           group->stop(lane);
           if (next(*group, lane)) group->load_result(lane);
         }
-      any = values(true);
-      if (!any) return;
+      if (!values(true)) return;
       const auto [slopes, count] = this->slopes();
       for (const auto& group : groups_) {
         group->take_slopes(slopes, count, true);
         group->write_sandwiches();
       }
-    }
+    } while (!stopped());
   }
 
   /// Values of all lanes; false when there are none at work. Then the rows of derivatives are known.
@@ -131,17 +129,14 @@ class CallbackFitter::Worker {
     while ((fit = f_.next_.fetch_add(1)) < f_.fits_) {
       if (group.load(lane, fit)) return true;
       ++f_.done_;
+      if (stopped()) break;
     }
     return false;
   }
   void refill(CallbackGroup& group, int lane) { next(group, lane) ? group.start(lane) : group.stop(lane); }
 
-  bool stopped(const Poll* poll) {
-    using Clock = std::chrono::steady_clock;
-    if (poll && Clock::now() - last_ > std::chrono::milliseconds(20)) {
-      if (!(*poll)(sandwich_ ? f_.fits_ : f_.done_.load())) f_.stopped_ = true;
-      last_ = Clock::now();
-    }
+  bool stopped() {
+    if (!go_on_([this] { return sandwich_ ? f_.fits_ : f_.done_.load(); })) f_.stopped_ = true;
     return f_.stopped_;
   }
 
@@ -152,7 +147,7 @@ class CallbackFitter::Worker {
   std::vector<std::ptrdiff_t> fits_;
   std::ptrdiff_t slope_rows_ = 0;
   CallbackScratch scratch_[2];  ///< of values and of slopes: both are needed at a time
-  std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  PacedPoll go_on_;
 };
 
 inline void CallbackFitter::pass(const Poll& poll, bool sandwich) {
@@ -164,7 +159,7 @@ inline void CallbackFitter::pass(const Poll& poll, bool sandwich) {
   const auto caller = std::this_thread::get_id();
   parallel_for(workers, workers, [&](Index) {
     const bool polls = poll && std::this_thread::get_id() == caller;
-    Worker(*this, sandwich).run(polls ? &poll : nullptr);
+    Worker(*this, sandwich, polls ? &poll : nullptr).run();
   });
 }
 

@@ -19,7 +19,7 @@ class CallbackGroup {
         n_(static_cast<int>(input.active.size())),
         spread_(input.points >= many_points),
         lanes_(n_, lane_options(options, n_), static_cast<bool>(input.lower)),
-        exchange_(input, output, model.parameters, options.absolute_sigma || options.sandwich),
+        exchange_(input, output, model.parameters, options),
         sums_(n_, input.points, spread_, options.loss, options.loss_scale),
         rows_(n_),
         parameters_(size(model.parameters)),

@@ -18,14 +18,15 @@ template <class S>
 class Exchange {
  public:
   /// A model of `parameters` parameters, of which input.active are fitted.
-  Exchange(const FitInput& input, const FitOutput<S>& output, int parameters, bool absolute_sigma)
+  Exchange(const FitInput& input, const FitOutput<S>& output, int parameters, const FitOptions<S>& options)
       : in_(input),
         out_(output),
         p_(parameters),
         n_(static_cast<int>(input.active.size())),
+        sandwich_(options.sandwich),
         covariance_(n_),
         row_(size(parameters)) {
-    covariance_.absolute = absolute_sigma;
+    covariance_.absolute = options.absolute_sigma || sandwich_;
   }
 
   /// Reads the data of a fit to y[0], y[step], ..., and with `weight` what 1 / sigma is there: 0 where a
@@ -144,14 +145,15 @@ class Exchange {
     }
   }
 
-  /// Writes the errors and covariances that are waiting.
+  /// Writes the errors and covariances that are waiting; where a sandwich follows, NaN and H^-1.
   void flush() {
     if (covariance_.empty()) return;
+    constexpr S nan = std::numeric_limits<S>::quiet_NaN();
     const auto write = [&](std::ptrdiff_t fit, const S* covariance, const S* errors, S redchi,
                            unsigned flags) {
       S* error = out_.stderr_ + fit * p_;
-      if (n_ < p_) std::fill_n(error, p_, std::numeric_limits<S>::quiet_NaN());
-      for (int u = 0; u < n_; ++u) error[in_.active[size(u)]] = errors[u * lanes<S>];
+      if (n_ < p_ || sandwich_) std::fill_n(error, p_, nan);
+      for (int u = 0; u < n_ && !sandwich_; ++u) error[in_.active[size(u)]] = errors[u * lanes<S>];
       if (out_.covariance) {
         S* to = out_.covariance + fit * packed(n_, 0);
         for (int k = 0; k < packed(n_, 0); ++k) to[k] = covariance[k * lanes<S>];
@@ -200,6 +202,7 @@ class Exchange {
   const FitInput& in_;
   const FitOutput<S>& out_;
   int p_, n_;
+  bool sandwich_;
   Covariance<S> covariance_;
   std::vector<S> row_;
 };

@@ -5,7 +5,6 @@
 // weights.
 
 #include <bit>
-#include <chrono>
 #include <mutex>
 
 #include "../parallel.hpp"
@@ -28,8 +27,7 @@ class Fitter {
   /// Fits all; false when `poll` ended it.
   bool run(const Poll& poll) {
     if (!fit_all(poll)) return false;
-    if (options_.sandwich) Sandwich<S>(tape_, per_point_, in_, options_, out_).run();
-    return true;
+    return !options_.sandwich || Sandwich<S>(tape_, per_point_, in_, options_, out_).run(poll);
   }
 
  private:
@@ -66,7 +64,7 @@ class Fitter {
         static_cast<int>(std::min<std::ptrdiff_t>(options_.threads, (queue.count + lanes<S> - 1) / lanes<S>));
     parallel_for(most, most, [&](Index) {
       const bool polls = poll && std::this_thread::get_id() == caller;
-      Worker(*this, queue, weighted).run(polls ? &poll : nullptr);
+      Worker(*this, queue, weighted, polls ? &poll : nullptr).run();
     });
     finished_ += queue.done;
     return !queue.stopped;
@@ -84,7 +82,7 @@ class Fitter {
 template <class S>
 class Fitter<S>::Worker {
  public:
-  Worker(const Fitter& fitter, Queue& queue, bool weighted)
+  Worker(const Fitter& fitter, Queue& queue, bool weighted, const Poll* poll)
       : f_(fitter),
         in_(fitter.in_),
         queue_(queue),
@@ -94,25 +92,17 @@ class Fitter<S>::Worker {
         weight_(weighted ? size(in_.points) : 0),
         parameters_(size(fitter.tape_.parameters)),
         group_(n_, lane_options(fitter.options_, n_), static_cast<bool>(in_.lower)),
-        exchange_(in_, fitter.out_, fitter.tape_.parameters,
-                  fitter.options_.absolute_sigma || fitter.options_.sandwich),
-        interpreter_(fitter.tape_, prepare()) {}
+        exchange_(in_, fitter.out_, fitter.tape_.parameters, fitter.options_),
+        interpreter_(fitter.tape_, prepare()),
+        go_on_(poll) {}
 
-  void run(const Poll* poll) {
-    using Clock = std::chrono::steady_clock;
-    constexpr auto pause = std::chrono::milliseconds(20);
-    auto last = Clock::now();
+  void run() {
     bool any = false;
     for (int lane = 0; lane < lanes<S>; ++lane) any = refill(lane) || any;
-    while (any && !queue_.stopped.load(std::memory_order_relaxed)) {
+    while (any && !stopped()) {
       group_.propose();
       interpreter_(place_parameters(), group_.at_trial);
       if (group_.judge()) any = turn_over();
-      if (poll && Clock::now() - last > pause) {
-        queue_.done += std::exchange(done_, 0);
-        if (!(*poll)(f_.finished_ + queue_.done.load())) queue_.stopped = true;
-        last = Clock::now();
-      }
     }
     exchange_.flush();
     queue_.done += std::exchange(done_, 0);
@@ -124,6 +114,12 @@ class Fitter<S>::Worker {
 
  private:
   static std::size_t size(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
+
+  bool stopped() {
+    if (!go_on_([this] { return f_.finished_ + (queue_.done += std::exchange(done_, 0)); }))
+      queue_.stopped = true;
+    return queue_.stopped.load(std::memory_order_relaxed);
+  }
 
   const Data<S>& prepare() {
     data_.points = in_.points;
@@ -180,6 +176,7 @@ class Fitter<S>::Worker {
         group_.start(lane);
         return true;
       }
+      if (stopped()) break;
     }
     group_.stop(lane);
     return false;
@@ -213,6 +210,7 @@ class Fitter<S>::Worker {
   LaneGroup<S> group_;
   Exchange<S> exchange_;
   Interpreter<S> interpreter_;
+  PacedPoll go_on_;
   Slot slots_[lanes<S>];
   std::ptrdiff_t at_ = 0, end_ = 0, done_ = 0;
   std::vector<std::ptrdiff_t> incomplete_;

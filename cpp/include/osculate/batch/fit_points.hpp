@@ -3,8 +3,6 @@
 // blocks, so that a single fit of ten million points is as fast a point as many small fits. The number of
 // points alone decides for this (`many_points`), so that a fit's bits do not depend on its batch.
 
-#include <chrono>
-
 #include "../parallel.hpp"
 #include "exchange.hpp"
 
@@ -28,7 +26,7 @@ class PointFitter {
         weight_(size(rows_)),
         parameters_(size(tape.parameters)),
         group_(n_, lane_options(options, n_), static_cast<bool>(input.lower)),
-        exchange_(input, output, tape.parameters, options.absolute_sigma || options.sandwich) {
+        exchange_(input, output, tape.parameters, options) {
     for (std::size_t k = 0; k < in_.inputs.size(); ++k) inputs_.emplace_back(size(rows_));
     Data<S> plain{.points = rows_, .y = y_.data(), .loss = options.loss, .loss_scale = options.loss_scale};
     for (const Rows<S>& rows : inputs_) plain.inputs.push_back(rows.data());
@@ -46,9 +44,9 @@ class PointFitter {
 
   /// Fits all; false when `poll` ended it.
   bool run(const Poll& poll) {
-    using Clock = std::chrono::steady_clock;
-    auto last = Clock::now();
+    PacedPoll go_on(poll ? &poll : nullptr);
     for (std::ptrdiff_t fit = 0; fit < in_.fits(); ++fit) {
+      if (!go_on([&] { return fit; })) return false;
       load(fit);
       if (slot_.points == 0) {
         exchange_.write_no_data(slot_, 0, group_, parameters_);
@@ -56,10 +54,7 @@ class PointFitter {
       }
       group_.start(0);
       do {
-        if (poll && Clock::now() - last > std::chrono::milliseconds(20)) {
-          if (!poll(fit)) return false;
-          last = Clock::now();
-        }
+        if (!go_on([&] { return fit; })) return false;
         group_.propose();
         evaluate(has_weights_ ? weighted_run_ : plain_run_, weighted_run_, group_.trial);
       } while (!group_.judge());

@@ -1,6 +1,7 @@
 #pragma once
 // A call of the batch engine: its options, where its data are, and where its results go.
 
+#include <chrono>
 #include <functional>
 
 #include "../types.hpp"
@@ -56,7 +57,7 @@ struct FitInput {
 template <class S>
 struct FitOutput {
   S* parameters = nullptr;
-  S* stderr_ = nullptr;
+  S* stderr_ = nullptr;  ///< of robust fits NaN until the sandwich, where there is one, has been written
   S* covariance = nullptr;
   S* cost = nullptr;
   S* redchi = nullptr;  ///< 2 cost / (points - parameters that the data determine); NaN where that is not > 0
@@ -69,5 +70,25 @@ struct FitOutput {
 /// Called by the calling thread every few hundredths of a second with the number of fits that have ended;
 /// false ends the call, and fits that have not ended keep Status::not_run.
 using Poll = std::function<bool(std::ptrdiff_t done)>;
+
+/// Calls a poll, where there is one, when 20 ms have passed since it returned.
+class PacedPoll {
+ public:
+  explicit PacedPoll(const Poll* poll) : poll_(poll) {}
+
+  /// False when the call is to end; `done()` counts the fits that have ended.
+  template <class Done>
+  bool operator()(Done&& done) {
+    if (!poll_ || Clock::now() - last_ <= std::chrono::milliseconds(20)) return true;
+    const bool go_on = (*poll_)(done());
+    last_ = Clock::now();
+    return go_on;
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  const Poll* poll_;
+  Clock::time_point last_ = Clock::now();
+};
 
 }  // namespace osculate::batch

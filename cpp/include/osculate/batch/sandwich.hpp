@@ -4,6 +4,8 @@
 // needs no assumption on the scatter, where s^2 H^-1 takes all points for equally scattered. One more
 // evaluation a fit, after all have ended.
 
+#include <thread>
+
 #include "../parallel.hpp"
 #include "exchange.hpp"
 
@@ -16,10 +18,13 @@ class Sandwich {
            const FitOptions<S>& options, const FitOutput<S>& output)
       : tape_(tape), per_point_(per_point), in_(input), options_(options), out_(output) {}
 
-  void run() {
+  /// Writes all; false when `poll` ended it: fits that are left keep NaN as errors.
+  bool run(const Poll& poll) {
     const std::ptrdiff_t groups = (in_.fits() + lanes<S> - 1) / lanes<S>;
     const auto most = static_cast<int>(std::min<std::ptrdiff_t>(options_.threads, groups));
+    const auto caller = std::this_thread::get_id();
     std::atomic<std::ptrdiff_t> next{0};
+    std::atomic<bool> stopped{false};
     parallel_for(most, most, [&](Index) {
       const int n = static_cast<int>(in_.active.size());
       Rows<S> y(size(in_.points)), weight(size(in_.points)), parameters(size(tape_.parameters));
@@ -34,10 +39,11 @@ class Sandwich {
       for (std::size_t k = 0; k < in_.inputs.size(); ++k) inputs.emplace_back(size(in_.points));
       for (const Rows<S>& rows : inputs) data.inputs.push_back(rows.data());
       Interpreter<S> interpreter(tape_, data);
-      Exchange<S> exchange(in_, out_, tape_.parameters, true);
+      Exchange<S> exchange(in_, out_, tape_.parameters, options_);
       Normal<S> normal(n);
       Slot slots[lanes<S>];
-      for (std::ptrdiff_t group; (group = next.fetch_add(1)) < groups;) {
+      PacedPoll go_on(poll && std::this_thread::get_id() == caller ? &poll : nullptr);
+      for (std::ptrdiff_t group; !stopped && (group = next.fetch_add(1)) < groups;) {
         const std::ptrdiff_t first = group * lanes<S>,
                              last = std::min<std::ptrdiff_t>(first + lanes<S>, in_.fits());
         for (std::ptrdiff_t fit = first; fit < last; ++fit) {
@@ -52,8 +58,10 @@ class Sandwich {
           const int lane = static_cast<int>(fit - first);
           if (slots[lane].points > 0) exchange.write_sandwich(slots[lane], lane, normal.matrix);
         }
+        if (!go_on([&] { return in_.fits(); })) stopped = true;
       }
     });
+    return !stopped;
   }
 
  private:

@@ -1,7 +1,9 @@
 #pragma once
 // A model as a graph of operations. Nodes are interned: the same operation on the same operands is one node,
 // so common subexpressions exist once. Operands have smaller numbers than what is made of them: the order of
-// numbers is an order of evaluation. Simplifications keep the IEEE meaning up to the sign of a zero.
+// numbers is an order of evaluation. Simplifications keep the IEEE meaning up to the sign of a zero, but for
+// powers of 0.5, 1.5, -0.5 and -1.5: they are made of the square root, as NumPy's a**0.5 is, and so NaN where
+// a is -inf.
 
 #include <cstring>
 #include <stdexcept>

@@ -73,7 +73,7 @@ def read_data(x: Any, y: Any, sigma: Any, mask: Any, nan_policy: str, coordinate
     if isinstance(y, np.ma.MaskedArray):
         hidden = None if y.mask is np.ma.nomask else np.ma.getmaskarray(y)
         y = y.data
-    data = _real(y, "y")
+    data = real_array(y, "y")
     if data.ndim == 0 or data.shape[-1] == 0:
         raise ValueError(f"{WHO}: y must have shape (..., N) with at least one point, got shape {data.shape}")
     coords, own_x, stacked = _coordinates(x, data, coordinates)
@@ -84,7 +84,7 @@ def read_data(x: Any, y: Any, sigma: Any, mask: Any, nan_policy: str, coordinate
         raise ValueError(f"{WHO}: y must not hold NaN with nan_policy='raise', got one at index {first}")
     given_sigma = None
     if sigma is not None:
-        given_sigma = _broadcastable(_real(sigma, "sigma"), data.shape, "sigma")
+        given_sigma = _broadcastable(real_array(sigma, "sigma"), data.shape, "sigma")
         if given_sigma.ndim == 0:
             given_sigma = np.full(data.shape[-1], float(given_sigma))
     given_mask = None
@@ -100,14 +100,14 @@ def read_data(x: Any, y: Any, sigma: Any, mask: Any, nan_policy: str, coordinate
     return Data(data, coords, own_x, given_sigma, given_mask, stacked)
 
 
-def _real(value: Any, name: str) -> NDArray[Any]:
+def real_array(value: Any, name: str, who: str = WHO) -> NDArray[Any]:
     """An array of native real numbers as the core reads them; converted only where it cannot."""
     try:
         array = np.asarray(value)
     except ValueError as error:
-        raise TypeError(f"{WHO}: {name} must be an array of real numbers, got {arg.shown(value)}") from error
+        raise TypeError(f"{who}: {name} must be an array of real numbers, got {arg.shown(value)}") from error
     if array.dtype.kind not in "biuf":
-        raise TypeError(f"{WHO}: {name} must be an array of real numbers, got dtype {array.dtype}")
+        raise TypeError(f"{who}: {name} must be an array of real numbers, got dtype {array.dtype}")
     kind, size = array.dtype.kind, array.dtype.itemsize
     if kind == "b":
         return array.view(np.uint8)
@@ -130,7 +130,7 @@ def _broadcastable(array: NDArray[Any], shape: tuple[int, ...], name: str) -> ND
 
 def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDArray[Any], ...], bool, bool]:
     """Coordinates, whether fits have their own, and whether the model takes them stacked."""
-    given = _real(x, "x")
+    given = real_array(x, "x")
     n, batch = y.shape[-1], y.shape[:-1]
     if given.ndim == 0 or given.shape[-1] != n:
         raise ValueError(

@@ -178,7 +178,25 @@ class FitResult:
         return out
 
     def predict(self, x: Any = None) -> FloatArray:
-        """The fitted curves at `x`, by default the data's; shape (..., N)."""
+        """The fitted curves, shape (..., N).
+
+        Parameters
+        ----------
+        x : array_like, shape (N,) or (D, N), optional
+            Coordinates, the same for all fits. Default: those of the data.
+
+        Returns
+        -------
+        ndarray
+            float64.
+
+        Raises
+        ------
+        TypeError
+            `x` is no array of real numbers.
+        ValueError
+            `x` is of another shape; or the result is an unpickled one, which has no data.
+        """
         return self._need_call("predict").predict(self.params, x)
 
     def residuals(self) -> FloatArray:

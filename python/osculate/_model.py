@@ -180,12 +180,7 @@ class Model:
         """
         traced = self._latest()
         names = self.parameters
-        chosen = names if among is None else tuple(among)
-        for name in chosen:
-            if name not in names:
-                raise ValueError(
-                    f"Model.linear_parameters: among must be of {', '.join(names)}, got {name!r}"
-                )
+        chosen = names if among is None else _model_arguments.some("Model.linear_parameters", among, names)
         if not isinstance(traced, Trace):
             return ()
         indices = [k for k in map(names.index, chosen) if k < traced.parameters]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -159,6 +159,17 @@ def check_count(arguments: Arguments, given: int, call: str) -> None:
             f"{least}" if least == most else f"at least {least}" if most is None else f"{least} to {most}"
         )
         raise TypeError(f"Model: {call} takes {expected} parameters, got {given}")
+
+
+def some(caller: str, among: Any, parameters: tuple[str, ...]) -> tuple[str, ...]:
+    """A name or names of parameters."""
+    listed = (among,) if isinstance(among, str) or not isinstance(among, Iterable) else tuple(among)
+    if not all(isinstance(name, str) for name in listed):
+        raise TypeError(f"{caller}: among must be names of parameters, got {shown(among)}")
+    for name in listed:
+        if name not in parameters:
+            raise ValueError(f"{caller}: among must be of {', '.join(parameters)}, got {name!r}")
+    return listed
 
 
 def predictor(caller: str, x: Any, coordinates: int) -> FloatArray:

@@ -177,3 +177,58 @@ def test_wrong_argument_of_retry_is_refused(
     y[0] = NAN
     result = call(y=y)
     refused(lambda: result.retry(**arguments), exception, start, more)
+
+
+PREDICTIONS: list[tuple[Any, type[Exception], str]] = [
+    ("time", TypeError, "x must be an array of real numbers, got dtype <U4"),
+    (X + 1j, TypeError, "x must be an array of real numbers, got dtype complex128"),
+    ([[1, 2], [3]], TypeError, "x must be an array of real numbers, got [[1, 2], [3]]"),
+    ([None], TypeError, "x must be an array of real numbers, got dtype object"),
+    (X[np.newaxis], ValueError, "x must have shape (N,), the same for all fits, got (1, 20)"),
+    (
+        np.broadcast_to(X, Y.shape),
+        ValueError,
+        "x must have shape (N,), the same for all fits, got (3, 2, 20)",
+    ),
+]
+
+
+@pytest.mark.parametrize("own_x", [False, True])
+@pytest.mark.parametrize(("x", "exception", "more"), PREDICTIONS)
+def test_prediction_at_a_wrong_x_is_refused(
+    x: Any, exception: type[Exception], more: str, own_x: bool
+) -> None:
+    result = call(x=np.broadcast_to(X, Y.shape) if own_x else X)
+    refused(lambda: result.predict(x), exception, f"FitResult.predict: {more}")
+
+
+@pytest.mark.parametrize("x", [X, 1.0, (1.0, 2.0), np.ones((3, 20)), np.ones((2, 2, 20))])
+def test_prediction_at_a_wrong_number_of_coordinates_is_refused(x: Any) -> None:
+    plane = osculate.Model(lambda u, v, a, b: a * u + b * v, coordinates=("u", "v"))
+    result = osculate.fit(plane, np.stack([X, X**2]), Y, (1.0, 1.0))
+    refused(
+        lambda: result.predict(x),
+        ValueError,
+        "FitResult.predict: x must have shape (2, N)",
+        f"got {np.shape(x)}",
+    )
+    require(result.predict(np.ones((2, 7))).shape == (3, 2, 7), "two coordinates of seven points are taken")
+
+
+@pytest.mark.parametrize("among", [3, [None], [0, 1], ("a", None), np.arange(2)])
+def test_linear_parameters_among_what_are_no_names_is_refused(among: Any) -> None:
+    refused(
+        lambda: osculate.Model(decay).linear_parameters(among),
+        TypeError,
+        "Model.linear_parameters: among must be names of parameters",
+        "got ",
+    )
+
+
+@pytest.mark.parametrize("among", ["tau", ["a", "tau"], ("", "a")])
+def test_linear_parameters_among_unknown_names_is_refused(among: Any) -> None:
+    refused(
+        lambda: osculate.Model(decay).linear_parameters(among),
+        ValueError,
+        "Model.linear_parameters: among must be of a, k, c",
+    )

@@ -65,6 +65,8 @@ def test_prediction_at_other_points() -> None:
     fine = np.linspace(0, 8, 7)
     assert result.predict(fine).shape == (4, 5, 7)
     np.testing.assert_allclose(result.predict(fine)[2, 3], decay(fine, *result.params[2, 3]), rtol=1e-14)
+    np.testing.assert_array_equal(result.predict(8.0), result.predict(fine)[..., -1:])
+    np.testing.assert_array_equal(result.predict(np.arange(3)), result.predict([0.0, 1.0, 2.0]))
     single = osculate.fit(decay, X, Y[0, 0], P0)
     np.testing.assert_allclose(single.predict(fine), decay(fine, *single.params), rtol=1e-14)
 

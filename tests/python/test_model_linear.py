@@ -44,6 +44,7 @@ def test_linear_parameters_among_some() -> None:
     model = Model("a*b*x + c", parameters=["a", "b", "c"])
     assert model.linear_parameters(["b", "c"]) == ("b", "c")
     assert model.linear_parameters(["b", "a"]) == ("b",)
+    assert model.linear_parameters("c") == ("c",)
     assert Model(decay).linear_parameters() == ("height", "offset")
     assert models.biexponential.linear_parameters() == ("amplitude_1", "amplitude_2", "offset")
     with pytest.raises(ValueError, match=r"^Model.linear_parameters: among must be of a, b, c, got 'd'$"):

@@ -134,7 +134,10 @@ def read_observers(
         raise TypeError(
             f"{WHO}: progress must be True, False or a function of (done, total), got {arg.shown(progress)}"
         )
-    shown = _bar(total) if isinstance(progress, (bool, np.bool_)) and progress else progress or None
+    if isinstance(progress, (bool, np.bool_)):
+        shown = _bar(total) if progress else None
+    else:
+        shown = progress
     if shown is None and callback is None:
         return None
     return Observers(total, shown, callback)

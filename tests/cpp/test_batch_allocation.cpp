@@ -29,8 +29,13 @@ long count(Index fits, Index points, bool weighted, bool bounded, Engine&& engin
   std::vector<std::int8_t> status(static_cast<std::size_t>(fits));
   std::vector<std::uint8_t> flags(status.size());
   std::vector<std::int32_t> iterations(status.size());
-  const batch::FitOutput<S> out{parameters.data(), errors.data(), covariance.data(), cost.data(),
-                                status.data(),     flags.data(),  iterations.data()};
+  const batch::FitOutput<S> out{.parameters = parameters.data(),
+                                .stderr_ = errors.data(),
+                                .covariance = covariance.data(),
+                                .cost = cost.data(),
+                                .status = status.data(),
+                                .flags = flags.data(),
+                                .iterations = iterations.data()};
   const long before = allocations();
   engine(model, d, in, options, out);
   const long asked = allocations() - before;

@@ -7,8 +7,6 @@
 
 #include <cmath>
 #include <limits>
-#include <sstream>
-#include <stdexcept>
 
 #include "cg_passes.hpp"
 #include "krylov.hpp"
@@ -31,12 +29,7 @@ struct CgOptions {
 
 template <class S>
 void check(const CgOptions<S>& o) {
-  const auto require = [](bool holds, const char* name, const char* expected, auto got) {
-    if (holds) return;
-    std::ostringstream message;
-    message << name << " must be " << expected << ", got " << got;
-    throw std::invalid_argument(message.str());
-  };
+  using detail::require;
   const auto at_least_zero = [&](const char* name, S value) {
     require(value >= 0 && std::isfinite(value), name, "finite and at least 0", value);
   };

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstdint>
 #include <limits>
+#include <sstream>
+#include <stdexcept>
 #include <type_traits>
 
 #include "sweep.hpp"
@@ -22,7 +24,10 @@ enum class KrylovExit : std::int8_t {
   boundary = 3,
   /// p'Ap <= 0, and a radius bounds the step: x is on the boundary, along p.
   negative_curvature_boundary = 4,
-  /// MINRES, singular A: |A r| <= rtol |A| |r|, so that no x has a smaller residual.
+  /// MINRES, singular A: |A r| <= max(rtol^2, sqrt(eps)) |A| |r|, so that no x has a smaller residual. The
+  /// square, because |A r| is as small as |A| |r| / condition also on the way to a solution; the root,
+  /// because
+  /// soon after it rounding makes x grow without bound along the null space.
   least_squares = 5,
   /// Iterations are used up.
   max_iterations = -1,
@@ -51,7 +56,8 @@ constexpr const char* sentence(KrylovExit exit) {
     case KrylovExit::negative_curvature_boundary:
       return "The step ends on the boundary of the trust region, along a direction of negative curvature.";
     case KrylovExit::least_squares:
-      return "Converged to the least residual: the matrix is singular and no solution exists.";
+      return "Converged to the least residual: the matrix is singular, or nearly so, and there is no "
+             "solution.";
     case KrylovExit::max_iterations:
       return "The limit of iterations was reached; raise it, or use a preconditioner or a larger tolerance.";
     case KrylovExit::nonfinite:
@@ -86,6 +92,15 @@ struct KrylovIteration {
 struct NoKrylovObserver {};
 
 namespace detail {
+
+/// Refuses an option.
+template <class T>
+void require(bool holds, const char* name, const char* expected, T got) {
+  if (holds) return;
+  std::ostringstream message;
+  message << name << " must be " << expected << ", got " << got;
+  throw std::invalid_argument(message.str());
+}
 
 /// A product v -> A v or r -> M^-1 r. The function writes `out`, or returns a pointer to n numbers of its own
 /// that stay until its next call.

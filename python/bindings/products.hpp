@@ -39,15 +39,23 @@ class PythonProduct {
   const S* operator()(const Vector<S>& v, Vector<S>& own) {
     const GilSwitch::Callback hold(gil_);
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    if (v.data() != seen_) {
-      view_ = read_only_view(v, owner_);
-      seen_ = v.data();
-    }
-    result_ = call(function_, view_);
+    result_ = call(function_, view_of(v));
     return read(v.size(), own);
   }
 
  private:
+  struct View {
+    const S* data = nullptr;
+    py::object array{};
+  };
+  /// The views of the last two vectors are kept: MINRES asks the preconditioner for two in turn.
+  const py::object& view_of(const Vector<S>& v) {
+    for (const View& view : views_)
+      if (view.data == v.data()) return view.array;
+    std::swap(views_[0], views_[1]);
+    views_[0] = {v.data(), read_only_view(v, owner_)};
+    return views_[0].array;
+  }
   const S* read(Index n, Vector<S>& own) {
     if (py::array_t<S>::check_(result_)) {
       const auto* array = py::detail::array_proxy(result_.ptr());
@@ -67,8 +75,8 @@ class PythonProduct {
   std::string what_;
   std::shared_ptr<void> owner_;
   GilSwitch& gil_;
-  const S* seen_ = nullptr;
-  py::object view_, result_;
+  View views_[2]{};
+  py::object result_;
   Vector<double> numbers_;
 };
 

@@ -169,6 +169,14 @@ def positive(caller: str, name: str, value: Any) -> float:
     return number
 
 
+def finite(caller: str, name: str, value: Any) -> float:
+    """A finite float."""
+    number = real(caller, name, value)
+    if not math.isfinite(number):
+        raise ValueError(f"{caller}: {name} must be finite, got {value!r}")
+    return number
+
+
 def at_least_zero(caller: str, name: str, value: Any) -> float:
     """A finite float that is not negative."""
     number = real(caller, name, value)

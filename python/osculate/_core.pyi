@@ -73,6 +73,15 @@ def cg(
     callback: Callable[[NDArray[Any]], bool] | None,
     options: dict[str, Any],
 ) -> tuple[Any, ...]: ...
+def minres(
+    caller: str,
+    product: Callable[[NDArray[Any]], Any],
+    b: NDArray[Any],
+    x0: NDArray[Any] | None,
+    precondition: NDArray[Any] | Callable[[NDArray[Any]], Any] | None,
+    callback: Callable[[NDArray[Any]], bool] | None,
+    options: dict[str, Any],
+) -> tuple[Any, ...]: ...
 
 class Graph:
     """A model as a graph of elementwise operations; nodes are numbers."""

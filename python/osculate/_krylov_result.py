@@ -111,3 +111,11 @@ class CgResult(LinearResult):
             return diagonal
         values = np.linalg.eigvalsh(np.diag(diagonal) + np.diag(beside, -1), UPLO="L")
         return np.asarray(values, dtype=np.float64)
+
+
+@dataclass(frozen=True, slots=True, repr=False, eq=False)
+class MinresResult(LinearResult):
+    """What `minres` found."""
+
+    matrix_norm: float
+    """About the norm of M (A - shift I): the Frobenius norm of Lanczos' matrix."""

@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _arguments as arg
+from . import _threads
 
+CHUNK = 16384  # of the core: shorter vectors are not worth a second thread
 Product = Callable[[NDArray[Any]], Any]
 SMALL = (np.dtype(np.float32), np.dtype(np.float16))
 
@@ -125,3 +127,31 @@ def observer(caller: str, callback: Any) -> Callable[[NDArray[Any]], bool] | Non
         return True
 
     return observe
+
+
+class System:
+    """The arguments that the Krylov methods share, checked and in the form the core takes."""
+
+    def __init__(
+        self, caller: str, A: Any, b: Any, x0: Any, M: Any, callback: Any, threads: int | None
+    ) -> None:
+        right = real_vector(caller, "b", b)
+        n = right.size
+        matrix, dtype_of_matrix = square_operator(caller, "A", A, n)
+        dtype = working_dtype(right, dtype_of_matrix)
+        self.caller = caller
+        self.right = np.ascontiguousarray(right, dtype=dtype)
+        self.product = product_of(matrix, dtype)
+        self.start: NDArray[Any] | None = None
+        if x0 is not None:
+            self.start = np.ascontiguousarray(real_vector(caller, "x0", x0, n), dtype=dtype)
+        self.preconditioner = preconditioner(caller, M, n, dtype)
+        self.observe = observer(caller, callback)
+        self.threads = _threads.resolve(threads, f"{caller}: ") if threads is not None or n > CHUNK else 1
+
+    def solve(self, method: Callable[..., tuple[Any, ...]], options: dict[str, Any]) -> tuple[Any, ...]:
+        """What the core's method gives."""
+        options["threads"] = self.threads
+        return method(
+            self.caller, self.product, self.right, self.start, self.preconditioner, self.observe, options
+        )

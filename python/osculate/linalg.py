@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ._krylov import cg
-from ._krylov_result import CgResult, LinearResult
+from ._krylov import cg, minres
+from ._krylov_result import CgResult, LinearResult, MinresResult
 
-__all__ = ["CgResult", "LinearResult", "cg"]
+__all__ = ["CgResult", "LinearResult", "MinresResult", "cg", "minres"]

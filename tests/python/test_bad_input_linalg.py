@@ -24,7 +24,7 @@ KINDS = "must be a function v -> A v, a matrix or a linear operator, got"
 COUNT = "must be a whole number or None, got"
 
 # Argument, its value, exception, what the message says behind the name.
-CG: list[tuple[str, Any, type[Exception], str]] = [
+BOTH: list[tuple[str, Any, type[Exception], str]] = [
     ("A", np.eye(2), ValueError, "must have shape (3, 3), as b has 3, got shape (2, 2)"),
     ("A", np.ones(3), ValueError, "must have shape (3, 3), as b has 3, got shape (3,)"),
     ("A", scipy.sparse.eye_array(4, format="csr"), ValueError, "as b has 3, got shape (4, 4)"),
@@ -61,6 +61,8 @@ CG: list[tuple[str, Any, type[Exception], str]] = [
     ("callback", 5, TypeError, "must be callable, got 5"),
     ("threads", 0, ValueError, "got 0, expected an integer from 1 to"),
     ("threads", 1.5, TypeError, "got 1.5 of type float, expected a positive integer or None"),
+]
+CG: list[tuple[str, Any, type[Exception], str]] = [
     ("damping", -1, ValueError, "must be finite and at least 0, got -1"),
     ("damping", [1], TypeError, "must be a number, got [1]"),
     ("radius", 0, ValueError, "must be positive and finite, got 0"),
@@ -68,14 +70,24 @@ CG: list[tuple[str, Any, type[Exception], str]] = [
     ("progress_tolerance", 0, ValueError, "must be positive and finite, got 0"),
     ("progress_tolerance", True, TypeError, "must be a number, got True"),
 ]
+MINRES: list[tuple[str, Any, type[Exception], str]] = [
+    ("shift", NAN, ValueError, "must be finite, got nan"),
+    ("shift", "1", TypeError, "must be a number, got '1'"),
+]
+METHODS = {"cg": linalg.cg, "minres": linalg.minres}
+CASES = [
+    pytest.param(method, *case, id=f"{method}-{case[0]}-{k}")
+    for method, own in (("cg", CG), ("minres", MINRES))
+    for k, case in enumerate(BOTH + own)
+]
 
 
-@pytest.mark.parametrize(
-    ("name", "value", "exception", "rest"), CG, ids=[f"{case[0]}-{k}" for k, case in enumerate(CG)]
-)
-def test_cg_refuses_argument(name: str, value: Any, exception: type[Exception], rest: str) -> None:
+@pytest.mark.parametrize(("method", "name", "value", "exception", "rest"), CASES)
+def test_argument_is_refused(
+    method: str, name: str, value: Any, exception: type[Exception], rest: str
+) -> None:
     arguments = {"A": A, "b": B} | {name: value}
-    refused(lambda: linalg.cg(**arguments), exception, f"cg: {name}", rest)
+    refused(lambda: METHODS[method](**arguments), exception, f"{method}: {name}", rest)
 
 
 def test_cg_refuses_a_start_within_a_radius() -> None:
@@ -109,10 +121,11 @@ RETURNS: list[tuple[str, Callable[..., Any], type[Exception], str]] = [
 ]
 
 
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("argument", ["A", "M"])
 @pytest.mark.parametrize(("exception", "function", "rest"), [(e, f, r) for _, f, e, r in RETURNS])
-def test_cg_refuses_return(
-    argument: str, function: Callable[..., Any], exception: type[Exception], rest: str
+def test_wrong_return_is_refused(
+    method: str, argument: str, function: Callable[..., Any], exception: type[Exception], rest: str
 ) -> None:
     calls = 0
 
@@ -123,7 +136,12 @@ def test_cg_refuses_return(
 
     for wrong in (function, later):
         arguments = {"A": A, "b": B, "rtol": 1e-12} | {argument: wrong}
-        refused(lambda arguments=arguments: linalg.cg(**arguments), exception, f"cg: {argument} must", rest)
+        refused(
+            lambda arguments=arguments: METHODS[method](**arguments),
+            exception,
+            f"{method}: {argument} must",
+            rest,
+        )
         calls = 0
 
 
@@ -136,14 +154,15 @@ def boom(*args: Any) -> Any:
 
 
 @pytest.mark.parametrize("argument", ["A", "M", "callback"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("n", [3, 40_000])
-def test_exception_comes_out_of_a_callback_with_its_traceback(argument: str, n: int) -> None:
+def test_exception_comes_out_of_a_callback_with_its_traceback(argument: str, n: int, method: str) -> None:
     d = np.linspace(1, 2, n)
     arguments: dict[str, Any] = {"A": lambda v: d * v, "b": np.ones(n)} | {argument: boom}
     with pytest.raises(CallbackError, match="from the callback") as caught:
-        linalg.cg(**arguments)
+        METHODS[method](**arguments)
     frames = [frame.name for frame in traceback.extract_tb(caught.value.__traceback__)]
-    require(frames[-1] == "boom" and "cg" in frames, frames)
+    require(frames[-1] == "boom" and method in frames, frames)
 
 
 def test_argument_of_a_product_is_read_only() -> None:

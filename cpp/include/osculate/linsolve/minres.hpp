@@ -242,7 +242,8 @@ struct Minres {
 /// NoPreconditioner, DiagonalPreconditioner, or a function like `apply` that gives M^-1 v.
 /// `observe(iteration, x)` sees every iterate. A must be symmetric, which is not tested. Exceptions of the
 /// functions pass through.
-template <class S, class Apply, class Precondition = const NoPreconditioner, class Observe = const NoObserver>
+template <class S, class Apply, class Precondition = const NoPreconditioner,
+          class Observe = const NoKrylovObserver>
 MinresOutcome minres(Apply&& apply, const Eigen::Ref<const Vector<S>>& b, const MinresOptions<S>& options,
                      MinresWorkspace<S>& work, Precondition&& precondition = {}, Observe&& observe = {}) {
   check(options);

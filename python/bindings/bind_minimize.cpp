@@ -1,30 +1,10 @@
 // _core.minimize: reads the options and runs Newton's method of the core on a Python function.
 #include <osculate/solve/newton.hpp>
 
-#include "function_problem.hpp"
+#include "minimize.hpp"
 
 namespace osculate::python {
 namespace {
-
-Vector<double> optional_vector(const py::object& object) {
-  Vector<double> out;
-  if (!object.is_none()) to_vector(object, "_core", out);
-  return out;
-}
-
-/// Calls observe(iteration, f, optimality, step, evaluations, x, gradient, hessian) once per iteration;
-/// without it only looks for signals.
-auto function_observer(PythonFunction& problem, const py::object& observe, Index& seen) {
-  return [&problem, &observe, &seen](const Iteration<double>& it, const Vector<double>& x,
-                                     const HessianModel<double>& q) {
-    const GilSwitch::Callback hold(problem.gil);
-    if (PyErr_CheckSignals() != 0) throw py::error_already_set();
-    if (observe.is_none()) return true;
-    const py::object go_on =
-        observe(seen++, it.cost, it.optimality, it.step, it.evaluations, to_numpy(x), to_numpy(q.gradient));
-    return go_on.is_none() || go_on.cast<bool>();
-  };
-}
 
 py::tuple minimize(std::string caller, py::object fun, py::object jac, int gradient_source, py::object hess,
                    int hessian_source, const py::object& x0, const py::object& lower, const py::object& upper,

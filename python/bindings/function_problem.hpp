@@ -100,6 +100,39 @@ class PythonFunction {
     h = ((h + h.transpose()) / 2).eval();
   }
 
+  /// out = H(x) v, by callback or by differences of the gradient.
+  void product(const Vector<double>& x, const Vector<double>& v, Vector<double>& out) {
+    if (hessian_source == HessianSource::callback) {
+      const GilSwitch::Callback hold(gil);
+      ++products;
+      PyObject* got =
+          PyObject_CallFunctionObjArgs(hessp.ptr(), to_numpy(x).ptr(), to_numpy(v).ptr(), nullptr);
+      if (!got) throw py::error_already_set();
+      to_vector(py::reinterpret_steal<py::object>(got), caller + ": hessp", out);
+      if (out.size() != n)
+        throw py::value_error(caller + ": hessp must return shape (" + std::to_string(n) +
+                              ",), as x has that many variables, got " + std::to_string(out.size()) +
+                              " numbers");
+      return;
+    }
+    ++products;
+    const double length = v.norm();
+    if (!(length > 0)) {
+      out.setZero(n);
+      return;
+    }
+    if (gradient_at_.size() != n || gradient_at_ != x) gradient(x, gradient_there_), gradient_at_ = x;
+    const bool central = hessian_source == HessianSource::three_point;
+    const double h =
+        relative_step(central ? Difference::three_point : Difference::two_point, hessian_difference.epsilon) *
+        (1 + x.norm()) / length;
+    Vector<double> other;
+    gradient(x + h * v, out);
+    if (central) gradient(x - h * v, other);
+    out = central ? Vector<double>((out - other) / (2 * h)) : Vector<double>((out - gradient_there_) / h);
+  }
+  double product_noise() const { return hessian_noise(); }
+
   /// The relative error of the Hessian beyond rounding.
   double hessian_noise() const {
     switch (hessian_source) {
@@ -159,7 +192,7 @@ class PythonFunction {
     }
   }
 
-  Vector<double> fused_at_, fused_gradient_, value_at_;
+  Vector<double> fused_at_, fused_gradient_, value_at_, gradient_at_, gradient_there_;
   Matrix<double> row_;
   double value_ = 0;
 

@@ -10,6 +10,7 @@ void bind_fit_callback(pybind11::module_& m);
 void bind_krylov(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 void bind_minimize(pybind11::module_& m);
+void bind_newton_cg(pybind11::module_& m);
 }  // namespace osculate::python
 
 PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
@@ -22,4 +23,5 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   osculate::python::bind_krylov(m);
   osculate::python::bind_least_squares(m);
   osculate::python::bind_minimize(m);
+  osculate::python::bind_newton_cg(m);
 }

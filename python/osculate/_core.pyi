@@ -63,6 +63,26 @@ def minimize(
     initial_radius: float,
     observe: Callable[..., bool | None] | None,
 ) -> tuple[Any, ...]: ...
+def newton_cg(
+    caller: str,
+    fun: Callable[..., Any],
+    jac: object,
+    gradient_source: int,
+    hessp: object,
+    product_source: int,
+    x0: NDArray[Any],
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    gtol_relative: float,
+    max_evaluations: int,
+    max_iterations: int,
+    initial_radius: float,
+    max_cg_iterations: int,
+    certifying_products: int,
+    threads: int,
+    observe: Callable[..., bool | None] | None,
+) -> tuple[Any, ...]: ...
 def krylov_sentence(exit: int) -> str: ...
 def cg(
     caller: str,

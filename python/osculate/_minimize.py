@@ -8,32 +8,24 @@ from typing import Any
 import numpy as np
 
 from . import _arguments as arg
-from . import _core
-from ._minimize_result import SCIPY_STATUS, SENTENCES, Certificate, MinimizeResult
+from . import _core, _threads
+from ._minimize_arguments import (
+    GTOL,
+    approximations,
+    certifying_products,
+    read_gradient,
+    read_hessian,
+    read_options,
+    read_products,
+)
+from ._minimize_result import MinimizeResult, from_newton, from_newton_cg
 from ._observe_minimize import MinimizeObserver
-from ._result import FloatArray, Status
 
 WHO = "minimize"
-METHODS = {"newton": 0, "newton-linesearch": 1}
-CALLBACK, FUSED = 0, 1
-DIFFERENCES = {"2-point": 2, "3-point": 3, "cs": 4}
-HESSIAN_CALLBACK = 1
-HESSIAN_DIFFERENCES = {"2-point": 2, "3-point": 3}
-# What the gradient's own error leaves of gtol's default.
-GTOL = {CALLBACK: 1e-8, FUSED: 1e-8, 2: 1e-5, 3: 1e-6, 4: 1e-8}
-OPTIONS = {  # SciPy's names for what has a name of its own here
-    "gtol": "gtol",
-    "gtol_relative": "gtol_relative",
-    "maxiter": "max_iterations",
-    "max_iterations": "max_iterations",
-    "maxfev": "max_evaluations",
-    "max_evaluations": "max_evaluations",
-    "ftol": "ftol",
-    "xtol": "xtol",
-    "disp": "disp",
-    "initial_radius": "initial_radius",
-    "scale": "scale",
-}
+STRATEGIES = {"newton": 0, "newton-linesearch": 1}
+METHODS = (*STRATEGIES, "newton-cg")
+SCIPY_NAMES = {"trust-exact": "newton", "trust-ncg": "newton-cg", "trust-krylov": "newton-cg"}
+MANY = 200  # variables from which on a differenced Hessian is not formed unasked
 
 
 def minimize(
@@ -67,9 +59,12 @@ def minimize(
         The start; must lie within the bounds, and may lie on them.
     args : tuple
         Passed on to `fun`, `jac` and `hess`.
-    method : {"newton", "newton-linesearch"}, default "newton"
+    method : {"newton", "newton-linesearch", "newton-cg"}, optional
         "newton" takes the exact trust-region step of More & Sorensen [1]_; "newton-linesearch" backtracks
-        along the step of a shifted Hessian [2]_.
+        along the step of a shifted Hessian [2]_; "newton-cg" needs products H v only, for truncated conjugate
+        gradients in a trust region [3]_. SciPy's "trust-exact", "trust-ncg" and "trust-krylov" stand for the
+        first and the last. Default: "newton-cg" with `hessp`, or without `hess` and bounds from 200 variables
+        on; else "newton".
     jac : callable, True, {"2-point", "3-point", "cs"} or None
         The gradient, shape (n,). True: `fun` returns ``(value, gradient)``. By forward or central
         differences, or by complex step (exact to rounding, for a `fun` that computes with complex numbers).
@@ -77,8 +72,9 @@ def minimize(
     hess : callable, {"2-point", "3-point"} or None
         The Hessian, shape (n, n), dense or scipy.sparse; its lower triangle counts. By differences of the
         gradient otherwise; None means "2-point" where the gradient is given, "3-point" where it is not.
-    hessp : None
-        Not taken by these methods.
+    hessp : callable, optional
+        ``hessp(x, v, *args)`` gives H(x) v, shape (n,), for "newton-cg". Without it the products are those of
+        `hess`, or differences of the gradient.
     bounds : sequence of pairs, scipy.optimize.Bounds or None
         ``(low, high)`` for each variable, None where there is none. Equal bounds fix a variable.
     constraints : empty
@@ -96,7 +92,9 @@ def minimize(
         when a step changes f by no more than ``ftol * |f|`` or x by no more than ``xtol * |x|``; default
         None, no such test. ``maxiter`` (``max_iterations``), ``max_evaluations`` (default 100 n),
         ``initial_radius`` (first trust-region radius in units of ``|x0|``, default 1), ``scale`` (the metric
-        D of the trust region, n positive numbers), ``disp`` (True prints a line at the end).
+        D of the trust region, n positive numbers), ``disp`` (True prints a line at the end). For "newton-cg"
+        ``max_cg_iterations`` (of a step, default 2 n), ``certifying_products`` (most products that look for
+        negative curvature at the end, default 30; 0: none) and ``threads`` for long vectors.
     fixed : array_like of bool, shape (n,), optional
         True keeps a variable at its start.
 
@@ -118,11 +116,19 @@ def minimize(
     Where f no longer resolves the progress (both reductions within ten times its rounding error) the gradient
     leads on until it stops falling; such an end is a success too.
 
+    "newton-cg" cannot factor the Hessian. Lanczos from a random start looks for negative curvature instead;
+    `failure_bound` of the result bounds the probability that it missed some below -1% of the spectrum's
+    width [4]_.
+
     References
     ----------
     .. [1] J. J. More and D. C. Sorensen, "Computing a trust region step", SIAM J. Sci. Stat. Comput. 4, 1983,
        doi:10.1137/0904038.
     .. [2] J. Nocedal and S. J. Wright, "Numerical Optimization", 2nd ed., 2006, algorithm 3.3.
+    .. [3] T. Steihaug, "The conjugate gradient method and trust regions in large scale optimization",
+       SIAM J. Numer. Anal. 20, 1983, doi:10.1137/0720042.
+    .. [4] J. Kuczynski and H. Wozniakowski, "Estimating the largest eigenvalue by the power and Lanczos
+       algorithms with a random start", SIAM J. Matrix Anal. Appl. 13, 1992, doi:10.1137/0613066.
 
     Examples
     --------
@@ -140,8 +146,6 @@ def minimize(
     >>> osculate.minimize(saddle, [1.0, 0.0], jac="cs").x.round(6).tolist()[0]
     0.0
     """
-    name = "newton" if method is None else method
-    strategy = arg.choice(WHO, "method", name, METHODS)
     start = arg.start_vector(WHO, x0)
     n = start.size
     extra = args if isinstance(args, tuple) else (args,)
@@ -150,67 +154,88 @@ def minimize(
     mask = arg.fixed_mask(WHO, fixed, lower, upper, n)
     if not (constraints is None or (isinstance(constraints, (tuple, list, dict)) and not constraints)):
         raise ValueError(f"{WHO}: constraints are not supported; scipy.optimize.minimize has trust-constr")
-    if hessp is not None:
-        raise ValueError(f"{WHO}: method {name!r} takes hess, not hessp")
-    approximated = []
-    gradient: Any = None
-    if jac is True:
-        gradient_source = FUSED
-    elif callable(jac):
-        gradient_source, gradient = CALLBACK, arg.with_arguments(WHO, "jac", jac, extra, None)
-    else:
-        rule = "3-point" if jac is None or jac is False else jac
-        if not isinstance(rule, str) or rule not in DIFFERENCES:
+    constrained = lower is not None or mask is not None
+    name = _method(method, n, hess, hessp, constrained)
+    gradient, gradient_source = read_gradient(WHO, jac, extra)
+    if name == "newton-cg":
+        if constrained:
             raise ValueError(
-                f"{WHO}: jac must be a callable, True, '2-point', '3-point', 'cs' or None, "
-                f"got {arg.shown(jac)}"
+                f"{WHO}: method 'newton-cg' takes no bounds and no fixed variables; 'newton' does"
             )
-        gradient_source = DIFFERENCES[rule]
-        if rule != "cs":
-            approximated.append(f"jac: {rule}")
-    hessian: Any = None
-    if callable(hess):
-        hessian_source, hessian = HESSIAN_CALLBACK, arg.with_arguments(WHO, "hess", hess, extra, None)
+        hessian, hessian_source = read_products(WHO, hess, hessp, extra, gradient_source)
     else:
-        rule = ("3-point" if approximated else "2-point") if hess is None else hess
-        if not isinstance(rule, str) or rule not in HESSIAN_DIFFERENCES:
-            raise ValueError(
-                f"{WHO}: hess must be a callable, '2-point', '3-point' or None, got {arg.shown(hess)}"
-            )
-        hessian_source = HESSIAN_DIFFERENCES[rule]
-        approximated.append(f"hess: {rule} of jac")
-    chosen = _options(options, tol)
+        if hessp is not None:
+            raise ValueError(f"{WHO}: method {name!r} takes hess, not hessp; 'newton-cg' takes hessp")
+        hessian, hessian_source = read_hessian(WHO, hess, extra, gradient_source)
+    approximated = approximations(gradient_source, hessian_source, products=name == "newton-cg")
+    chosen = read_options(WHO, options, tol, name)
     if callback is not None and not callable(callback):
         raise TypeError(f"{WHO}: callback must be callable, got {arg.shown(callback)}")
-    scale = chosen.get("scale")
-    out = _core.minimize(
-        WHO,
-        function,
-        gradient,
-        gradient_source,
-        hessian,
-        hessian_source,
-        start,
-        lower,
-        upper,
-        mask,
+    observe = None if callback is None else MinimizeObserver(callback)
+    tests = (
         arg.tolerance(WHO, "options['ftol']", chosen.get("ftol")),
         arg.tolerance(WHO, "options['xtol']", chosen.get("xtol")),
         arg.tolerance(WHO, "gtol", chosen.get("gtol", GTOL[gradient_source])),
-        arg.tolerance(WHO, "gtol_relative", chosen.get("gtol_relative")),
+        arg.tolerance(WHO, "options['gtol_relative']", chosen.get("gtol_relative")),
         arg.count(WHO, "options['max_evaluations']", chosen.get("max_evaluations")),
         arg.count(WHO, "options['maxiter']", chosen.get("max_iterations")),
-        None if scale is None else arg.positive_vector(WHO, "options['scale']", scale, n),
-        strategy,
-        arg.positive(WHO, "options['initial_radius']", chosen.get("initial_radius", 1.0)),
-        None if callback is None else MinimizeObserver(callback),
     )
-    result = _result_from_core(out, lower, upper, name, tuple(approximated))
+    radius = arg.positive(WHO, "options['initial_radius']", chosen.get("initial_radius", 1.0))
+    if name == "newton-cg":
+        out = _core.newton_cg(
+            WHO,
+            function,
+            gradient,
+            gradient_source,
+            hessian,
+            hessian_source,
+            start,
+            *tests,
+            radius,
+            arg.count(WHO, "options['max_cg_iterations']", chosen.get("max_cg_iterations")),
+            certifying_products(WHO, chosen),
+            _threads.resolve(chosen.get("threads"), f"{WHO}: "),
+            observe,
+        )
+        result = from_newton_cg(out, approximated)
+    else:
+        scale = chosen.get("scale")
+        out = _core.minimize(
+            WHO,
+            function,
+            gradient,
+            gradient_source,
+            hessian,
+            hessian_source,
+            start,
+            lower,
+            upper,
+            mask,
+            *tests,
+            None if scale is None else arg.positive_vector(WHO, "options['scale']", scale, n),
+            STRATEGIES[name],
+            radius,
+            observe,
+        )
+        result = from_newton(out, lower, upper, name, approximated)
     if chosen.get("disp"):
         print(
             f"{result.message} {result.nit} iterations, f = {result.fun:.6e}, |g| = {result.optimality:.2e}."
         )
     return result
+
+
+def _method(method: Any, n: int, hess: Any, hessp: Any, constrained: bool) -> str:
+    """Our name of the method that was asked for, or that suits what is known of the function."""
+    if method is None:
+        if hess is not None or constrained:
+            return "newton"
+        return "newton-cg" if hessp is not None or n > MANY else "newton"
+    known = method.lower() if isinstance(method, str) else method
+    name = SCIPY_NAMES.get(known, known) if isinstance(known, str) else known
+    if name not in METHODS:
+        arg.choice(WHO, "method", method, dict.fromkeys((*METHODS, *SCIPY_NAMES), 0))
+    return str(name)
 
 
 def _pair(bounds: Any, n: int) -> Any:
@@ -229,60 +254,3 @@ def _pair(bounds: Any, n: int) -> Any:
     lows = [-np.inf if low is None else low for low, _ in pairs]
     highs = [np.inf if high is None else high for _, high in pairs]
     return lows, highs
-
-
-def _options(options: Mapping[str, Any] | None, tol: Any) -> dict[str, Any]:
-    chosen: dict[str, Any] = {}
-    if tol is not None:
-        chosen["gtol"] = tol
-    if options is None:
-        return chosen
-    if not isinstance(options, Mapping):
-        raise TypeError(f"{WHO}: options must be a dict, got {arg.shown(options)}")
-    unknown = sorted(str(key) for key in options if key not in OPTIONS)
-    if unknown:
-        raise ValueError(f"{WHO}: options may have {', '.join(OPTIONS)}, got {', '.join(unknown)}")
-    chosen |= {OPTIONS[key]: value for key, value in options.items()}
-    return chosen
-
-
-def _result_from_core(
-    out: tuple[Any, ...],
-    lower: FloatArray | None,
-    upper: FloatArray | None,
-    method: str,
-    approximated: tuple[str, ...],
-) -> MinimizeResult:
-    (x, f, gradient, hessian, optimality, _held, status, iterations, nfev, njev, nhev, nhvp, points, trace,
-     certificate, lowest) = out  # fmt: skip
-    outcome, proof = Status(status), Certificate(certificate)
-    if lower is None or upper is None:
-        active = np.zeros(x.size, dtype=np.int64)
-    else:
-        active = (x >= upper).astype(np.int64) - (x <= lower)
-    message = outcome.sentence
-    if outcome.success and proof in SENTENCES:
-        message = f"{message} {SENTENCES[proof]}"
-    return MinimizeResult(
-        message=message,
-        success=outcome.success,
-        status=SCIPY_STATUS[outcome],
-        outcome=outcome,
-        certificate=proof,
-        x=x,
-        fun=f,
-        jac=gradient,
-        hess=hessian,
-        optimality=optimality,
-        active_mask=active,
-        nit=iterations,
-        nfev=nfev,
-        njev=njev,
-        nhev=nhev,
-        nhvp=nhvp,
-        evaluations=points,
-        trace=trace,
-        method=method,
-        approximated=approximated,
-        lowest_curvature=lowest,
-    )

@@ -100,4 +100,87 @@ class MinimizeResult(Fields):
     approximated: tuple[str, ...]
     """What was not given and how it was approximated, such as "jac: 3-point"."""
     lowest_curvature: float
-    """Lowest eigenvalue of the Hessian where the certificate needed it, else NaN."""
+    """Lowest eigenvalue of the Hessian where the certificate needed it, the lowest Ritz value of
+    "newton-cg", else NaN."""
+    certificate_products: int
+    """Hessian-vector products spent on the certificate, not counted in `nhvp`."""
+    failure_bound: float
+    """Bound of the probability that "newton-cg" missed curvature below -1% of the spectrum's width; 0 for
+    methods that factor the Hessian."""
+
+
+def from_newton(
+    out: tuple[Any, ...],
+    lower: FloatArray | None,
+    upper: FloatArray | None,
+    method: str,
+    approximated: tuple[str, ...],
+) -> MinimizeResult:
+    """The result of the core's `minimize`."""
+    (x, f, gradient, hessian, optimality, _, status, iterations, nfev, njev, nhev, _, points, trace,
+     certificate, lowest) = out  # fmt: skip
+    if lower is None or upper is None:
+        active = np.zeros(x.size, dtype=np.int64)
+    else:
+        active = (x >= upper).astype(np.int64) - (x <= lower)
+    return MinimizeResult(
+        **_verdict(Status(status), Certificate(certificate)),
+        x=x,
+        fun=f,
+        jac=gradient,
+        hess=hessian,
+        optimality=optimality,
+        active_mask=active,
+        nit=iterations,
+        nfev=nfev,
+        njev=njev,
+        nhev=nhev,
+        nhvp=0,
+        evaluations=points,
+        trace=trace,
+        method=method,
+        approximated=approximated,
+        lowest_curvature=lowest,
+        certificate_products=0,
+        failure_bound=0.0,
+    )
+
+
+def from_newton_cg(out: tuple[Any, ...], approximated: tuple[str, ...]) -> MinimizeResult:
+    """The result of the core's `newton_cg`."""
+    (x, f, gradient, optimality, status, iterations, nfev, njev, nhvp, points, trace, certificate, lowest,
+     products, bound, _) = out  # fmt: skip
+    return MinimizeResult(
+        **_verdict(Status(status), Certificate(certificate)),
+        x=x,
+        fun=f,
+        jac=gradient,
+        hess=None,
+        optimality=optimality,
+        active_mask=np.zeros(x.size, dtype=np.int64),
+        nit=iterations,
+        nfev=nfev,
+        njev=njev,
+        nhev=0,
+        nhvp=nhvp - products,
+        evaluations=points,
+        trace=trace,
+        method="newton-cg",
+        approximated=approximated,
+        lowest_curvature=lowest,
+        certificate_products=products,
+        failure_bound=bound,
+    )
+
+
+def _verdict(outcome: Status, certificate: Certificate) -> dict[str, Any]:
+    message = outcome.sentence
+    if outcome.success and certificate in SENTENCES:
+        message = f"{message} {SENTENCES[certificate]}"
+    return {
+        "message": message,
+        "success": outcome.success,
+        "status": SCIPY_STATUS[outcome],
+        "outcome": outcome,
+        "certificate": certificate,
+    }

@@ -118,7 +118,7 @@ class Fields:
 
 
 def _indented(value: object, width: int) -> str:
-    if isinstance(value, Status):
+    if isinstance(value, IntEnum):
         return f"{value.name} ({int(value)})"
     if isinstance(value, np.ndarray) and value.dtype.names is not None:
         return f"array of {value.size} rows with {', '.join(value.dtype.names)}"

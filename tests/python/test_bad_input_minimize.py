@@ -45,7 +45,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (
         {"method": "newton-cg", "bounds": [(-2, 2), (0, 3)]},
         ValueError,
-        ("minimize: method 'newton-cg' takes neither",),
+        ("minimize: method 'newton-cg' takes no bounds and no",),
     ),
     ({"fixed": [1, 0]}, ValueError, ("minimize: fixed must be a boolean mask of shape (2,)",)),
     ({"tol": -1}, ValueError, ("minimize: gtol must be finite and at least the machine epsilon",)),
@@ -84,7 +84,7 @@ BAD: list[tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = [
     (
         {"method": "newton-cg", "options": {"threads": -1}},
         ValueError,
-        ("minimize: threads: got -1, expected an integer",),
+        ("minimize: threads: got -1",),
     ),
 ]
 

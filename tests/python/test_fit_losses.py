@@ -69,6 +69,48 @@ def test_robust_fits_are_those_of_least_squares(loss: str, sigma: Any) -> None:
         )
 
 
+@pytest.mark.parametrize(
+    ("points", "batched"), [(50, None), (9000, None), (50, False)], ids=["lanes", "many points", "callback"]
+)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_robust_fits_take_the_steps_of_least_squares(loss: str, points: int, batched: bool | None) -> None:
+    """The metric of the trust region is sqrt(rho') J's, which does not shrink where a loss is concave."""
+    x = np.linspace(0, 4, points)
+    rng = np.random.default_rng(6)
+    truth = rng.uniform([1.0, 0.8, -0.5], [3.0, 1.6, 0.5], (24, 3))[: 24 if points < 100 else 4]
+    y = decay(x, *(truth[:, k, np.newaxis] for k in range(3))) + 0.05 * rng.standard_normal(
+        (len(truth), points)
+    )
+    y[rng.random(y.shape) < 0.2] += 2
+
+    def jac(x: Any, a: Any, k: Any, c: Any) -> Any:
+        return np.exp(-k * x), -a * x * np.exp(-k * x), 1.0
+
+    options: dict[str, Any] = {"loss": loss, "f_scale": 0.1, "ftol": 1e-4, "xtol": None, "gtol": 1e-4}
+    result = osculate.fit(
+        decay,
+        x,
+        y,
+        P0,
+        batched=batched,
+        jac=None if batched is None else jac,
+        threads=1,
+        **options,
+    )
+    single = [
+        osculate.least_squares(
+            lambda p, row=row: decay(x, *p) - row,
+            P0,
+            lambda p: np.stack(np.broadcast_arrays(*jac(x, *p)), axis=1),
+            **options,
+        )
+        for row in y
+    ]
+    assert result.success.all()
+    np.testing.assert_array_equal(result.iterations, [one.iterations for one in single])
+    np.testing.assert_array_equal(result.status, [one.outcome for one in single])
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_gradient_of_a_robust_cost_is_zero_at_its_fit(loss: str) -> None:
     scale = 0.06

@@ -14,11 +14,13 @@ template <class S>
 struct Normal {
   explicit Normal(int parameters = 0)
       : gradient(static_cast<std::size_t>(parameters)),
+        norms(static_cast<std::size_t>(parameters)),
         matrix(static_cast<std::size_t>(packed(parameters, 0))) {}
 
   Rows<S> cost{1};    ///< sum of the losses over 2
   Rows<S> square{1};  ///< |r|^2, with a robust loss sum rho' r^2
   Rows<S> gradient;   ///< J'r
+  Rows<S> norms;      ///< with a robust loss the squares of the column norms of sqrt(rho') J
   Rows<S> matrix;     ///< J'J, packed lower triangle
 };
 

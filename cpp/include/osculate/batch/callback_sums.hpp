@@ -36,7 +36,7 @@ class CallbackSums {
         loss_(loss),
         loss_scale_(loss_scale),
         tile_(std::min(rows_, most_rows(n))),
-        cells_(static_cast<std::size_t>(tile_ * (n + 4))),
+        cells_(static_cast<std::size_t>(tile_ * (n + 5))),
         part_(static_cast<std::size_t>(packed(n + 1, 0))),
         total_(static_cast<std::size_t>(packed(n + 1, 0))) {
     for (int k = 0; k <= n; ++k) columns_.push_back(cell(k));
@@ -61,17 +61,22 @@ class CallbackSums {
                   Normal<double>& out) {
     const bool kept = rows_ <= tile_ && !score;  // values, residuals, cost and square are still there
     if (!kept) begin(out);
+    std::fill_n(out.norms.data(), n_ * width, 0.0);
     for (std::ptrdiff_t at = 0; at < rows_; at += tile_) {
       const std::ptrdiff_t n = std::min(tile_, rows_ - at);
       if (!kept) gather(from.value, at, n, values());
       if (!kept) residuals(y, weight, at, n, score, out);
-      for (int k = 0; k < n_; ++k) derivative(from, static_cast<std::size_t>(k), at, n);
+      for (std::size_t k = 0; k + 1 < columns_.size(); ++k) {
+        derivative(from, k, at, n);
+        if (robust(loss_)) add_squares(columns_[k + 1], metric(), n, out.norms[k]);
+      }
       Rows<double>& gram = at == 0 ? total_ : part_;
       accumulate(columns_.data(), n_ + 1, n, gram.data(), static_cast<double*>(nullptr));
       if (at > 0)
         for (int k = 0; k < packed(n_ + 1, 0) * width; ++k) total_.data()[k] += part_.data()[k];
     }
     if (!kept) end(out);
+    for (int k = 0; k < n_ && spread_; ++k) add_lanes(out.norms[static_cast<std::size_t>(k)]);
     const auto place = [&](int u, int v, double* to) {
       double* sum = total_[static_cast<std::size_t>(packed(u, v))];
       if (spread_) add_lanes(sum);
@@ -89,7 +94,7 @@ class CallbackSums {
   /// Of a tile: it stays in the second-level cache, with the rows that it is read from.
   static std::ptrdiff_t most_rows(int n) {
     constexpr std::ptrdiff_t cache_bytes = 256 * 1024;
-    return std::max<std::ptrdiff_t>(4, cache_bytes / ((n + 4) * width * std::ptrdiff_t(sizeof(double))));
+    return std::max<std::ptrdiff_t>(4, cache_bytes / ((n + 5) * width * std::ptrdiff_t(sizeof(double))));
   }
 
   double* cell(int k) { return cells_[static_cast<std::size_t>(k * tile_)]; }
@@ -107,16 +112,18 @@ class CallbackSums {
     if (spread_) add_lanes(out.cost[0]), add_lanes(out.square[0]);
   }
 
-  // Cells: the residuals, a column for each derivative, what scales them, second steps, the values.
+  // Cells: the residuals, a column for each derivative, what scales them, second steps, the values, the
+  // metric.
   double* scale() { return cell(n_ + 1); }
   double* second() { return cell(n_ + 2); }
   double* values() { return cell(n_ + 3); }
+  double* metric() { return cell(n_ + 4); }
 
   void residuals(const double* y, const double* weight, std::ptrdiff_t at, std::ptrdiff_t n, bool score,
                  Normal<double>& out) {
     std::copy_n(values(), n * width, cell(0));
-    correct(loss_, loss_scale_, n, y + at * width, weight + at * width, false, cell(0), scale(), out.cost[0],
-            out.square[0], score);
+    correct(loss_, loss_scale_, n, y + at * width, weight + at * width, false, cell(0), scale(), metric(),
+            out.cost[0], out.square[0], score);
   }
 
   /// Points [at, at + n) of the rows, a number a lane.

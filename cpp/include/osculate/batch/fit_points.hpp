@@ -101,7 +101,7 @@ class PointFitter {
       std::fill_n(parameters_[size(in_.active[size(k)])], lanes<S>, at[size(k)][0]);
     const std::ptrdiff_t whole = in_.points / lanes<S>, blocks = (whole + block_rows - 1) / block_rows;
     const std::ptrdiff_t parts = blocks + (whole < rows_);
-    const std::size_t triangle = size(packed(n_, 0)), numbers = 2 + size(n_) + triangle;
+    const std::size_t triangle = size(packed(n_, 0)), numbers = 2 + 2 * size(n_) + triangle;
     sums_.assign(size(parts) * numbers, 0);
     std::atomic<std::ptrdiff_t> next{0};
     parallel_for(options_.threads, options_.threads, [&](Index thread) {
@@ -115,7 +115,8 @@ class PointFitter {
         add(normal.cost, 1, to);
         add(normal.square, 1, to + 1);
         add(normal.gradient, size(n_), to + 2);
-        add(normal.matrix, triangle, to + 2 + n_);
+        add(normal.norms, size(n_), to + 2 + n_);
+        add(normal.matrix, triangle, to + 2 + 2 * n_);
       }
     });
     for (std::ptrdiff_t part = 1; part < parts; ++part)
@@ -124,7 +125,9 @@ class PointFitter {
     there.cost[0][0] = static_cast<S>(sums_[0]);
     there.square[0][0] = static_cast<S>(sums_[1]);
     for (std::size_t k = 0; k < size(n_); ++k) there.gradient[k][0] = static_cast<S>(sums_[2 + k]);
-    for (std::size_t k = 0; k < triangle; ++k) there.matrix[k][0] = static_cast<S>(sums_[2 + size(n_) + k]);
+    for (std::size_t k = 0; k < size(n_); ++k) there.norms[k][0] = static_cast<S>(sums_[2 + size(n_) + k]);
+    for (std::size_t k = 0; k < triangle; ++k)
+      there.matrix[k][0] = static_cast<S>(sums_[2 + 2 * size(n_) + k]);
   }
 
   static void add(const Rows<S>& rows, std::size_t count, double* to) {

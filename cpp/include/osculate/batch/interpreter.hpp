@@ -24,6 +24,7 @@ struct Data {
 
   /// Whether the Jacobian's rows are multiplied by something.
   bool scaled() const { return weight || loss != BatchLoss::linear; }
+  bool robust() const { return batch::robust(loss); }
 };
 
 template <class S>
@@ -37,14 +38,15 @@ class Interpreter {
     for (const auto& [index, value] : tape.constants)
       std::fill_n(lanes_[static_cast<std::size_t>(index)], lanes<S>, static_cast<S>(value));
     plan();
-    tile_ = tile_points(data.points, static_cast<int>(tape.cell_registers + buffered_.size()) + 2);
+    tile_ = tile_points(data.points,
+                        static_cast<int>(tape.cell_registers + buffered_.size()) + 2 + data.robust());
     cells_ = Rows<S>(static_cast<std::size_t>(tile_) *
-                     (static_cast<std::size_t>(tape.cell_registers) + buffered_.size() + 1));
+                     (static_cast<std::size_t>(tape.cell_registers) + buffered_.size() + 1 + data.robust()));
     cell_code_ = bind(tape.cell_code);
     place_columns();
     const auto count = columns_.size();
     const std::size_t rows = count * (count + 1) / 2 + count;
-    part_ = Rows<S>(rows), total_ = Rows<S>(rows), lost_ = Rows<S>(rows);
+    part_ = Rows<S>(rows), total_ = Rows<S>(rows), lost_ = Rows<S>(rows), norms_ = Rows<S>(count);
   }
 
   /// Evaluates the model at `parameters` (a row each) at all points.
@@ -140,6 +142,7 @@ class Interpreter {
       return register_at(tape_.cell_registers + static_cast<int>(b));
     };
     scale_ = buffer(buffered_.size());
+    if (data_.robust()) metric_ = buffer(buffered_.size() + 1);
     columns_ = {register_at(tape_.value.index)};  // the residuals
     for (const int k : moving_) {
       const auto found = std::find(buffered_.begin(), buffered_.end(), k);
@@ -162,6 +165,7 @@ class Interpreter {
     tiles_ = 0;
     std::fill_n(cost_[0], lanes<S>, S(0));
     std::fill_n(square_[0], lanes<S>, S(0));
+    std::fill_n(norms_.data(), columns_.size() * lanes<S>, S(0));
   }
 
   void tile(std::ptrdiff_t offset, std::ptrdiff_t n) {
@@ -171,10 +175,12 @@ class Interpreter {
     if (data_.scaled()) {
       const S* weight =
           !data_.weight ? nullptr : data_.weight + offset * (data_.shared_weight ? 1 : lanes<S>);
-      correct(data_.loss, data_.loss_scale, n, y, weight, data_.shared_weight, residual, scale_, cost_[0],
-              square_[0], data_.score);
+      correct(data_.loss, data_.loss_scale, n, y, weight, data_.shared_weight, residual, scale_, metric_,
+              cost_[0], square_[0], data_.score);
     }
     fill_buffers(offset, n);
+    for (std::size_t k = 0; metric_ && k < moving_.size(); ++k)
+      add_squares(columns_[k + 1], metric_, n, norms_[k]);
     for (std::size_t k = 0; k < moving_.size(); ++k) shifted_[k + 1] = columns_[k + 1] + steps_[k] * offset;
     const int count = static_cast<int>(columns_.size());
     const std::size_t triangle = static_cast<std::size_t>(packed(count, 0));
@@ -232,6 +238,7 @@ class Interpreter {
     const int all = static_cast<int>(tape_.columns.size()), moving = static_cast<int>(moving_.size());
     if (moving + (constant_ >= 0) < all) {
       std::fill_n(out.gradient.data(), static_cast<std::size_t>(all) * lanes<S>, S(0));
+      std::fill_n(out.norms.data(), static_cast<std::size_t>(all) * lanes<S>, S(0));
       std::fill_n(out.matrix.data(), static_cast<std::size_t>(packed(all, 0)) * lanes<S>, S(0));
     }
     for_parts<S>([&](int offset) { finish_part(out, offset); });
@@ -257,6 +264,8 @@ class Interpreter {
       const Wide<S> f = factor(k, offset);
       (f * sum(static_cast<std::size_t>(packed(u + 1, 0)), offset))
           .store(out.gradient[static_cast<std::size_t>(k)] + offset);
+      (f * f * Wide<S>::load(norms_[static_cast<std::size_t>(u)] + offset))
+          .store(out.norms[static_cast<std::size_t>(k)] + offset);
       for (int v = 0; v <= u; ++v) {
         const int other = moving_[static_cast<std::size_t>(v)];
         const auto row = static_cast<std::size_t>(packed(u + 1, v + 1));
@@ -274,14 +283,14 @@ class Interpreter {
 
   const expr::Tape& tape_;
   const Data<S>& data_;
-  Rows<S> lanes_, cells_, part_, total_, lost_;
+  Rows<S> lanes_, cells_, part_, total_, lost_, norms_;
   Rows<S> cost_{1}, square_{1};
   std::vector<Bound<S>> lane_code_, cell_code_;
   std::vector<int> moving_, buffered_;  ///< columns that are summed as vectors, and those of them in buffers
   int constant_ = -1;                   ///< the column that is constant
   std::vector<const S*> columns_, shifted_;
   std::vector<std::ptrdiff_t> steps_;
-  S* scale_ = nullptr;
+  S *scale_ = nullptr, *metric_ = nullptr;
   std::ptrdiff_t tile_ = 1;
   int tiles_ = 0;
   std::ptrdiff_t summed_ = 0;  ///< points of the last evaluation

@@ -16,10 +16,11 @@ namespace osculate::batch {
 
 template <class S>
 struct LaneOptions {
-  S ftol, xtol, gtol;  ///< as in stop.hpp; 0: no such test
-  S max_iterations;    ///< accepted steps; infinite: no limit
-  S max_evaluations;   ///< of the model
-  S initial_radius;    ///< in units of |D x0|
+  S ftol, xtol, gtol;   ///< as in stop.hpp; 0: no such test
+  S max_iterations;     ///< accepted steps; infinite: no limit
+  S max_evaluations;    ///< of the model
+  S initial_radius;     ///< in units of |D x0|
+  bool robust = false;  ///< whether column norms are in `norms`, and not those of the matrix
 };
 
 template <class S>
@@ -282,7 +283,8 @@ class LaneGroup {
     for (int k = 0; k < n_; ++k) {
       move(x, trial, k);
       move(normal.gradient, at_trial.gradient, k);
-      const Wide<S> norm2 = get(normal.matrix, packed(k, k)), at = get(x, k);
+      const Wide<S> norm2 = options_.robust ? get(at_trial.norms, k) : get(normal.matrix, packed(k, k));
+      const Wide<S> at = get(x, k);
       const Wide<S> inverse_norm = choose(norm2 > zero, inverse_root(norm2), zero);
       const WideMask<S> grown = fresh | (arrived & (norm2 > get(square_scale_, k)));
       put(square_scale_, k, choose(grown, norm2, get(square_scale_, k)));

@@ -33,7 +33,8 @@ LaneOptions<S> lane_options(const FitOptions<S>& o, int n) {
           .max_iterations =
               o.max_iterations > 0 ? static_cast<S>(o.max_iterations) : std::numeric_limits<S>::infinity(),
           .max_evaluations = static_cast<S>(limit),
-          .initial_radius = o.initial_radius};
+          .initial_radius = o.initial_radius,
+          .robust = robust(o.loss)};
 }
 
 /// The data of a call. Arrays are over [fit, point], parameters over [fit, parameter].

@@ -11,6 +11,8 @@ namespace osculate::batch {
 
 enum class BatchLoss : std::uint8_t { linear, soft_l1, huber, cauchy, arctan, poisson };
 
+constexpr bool robust(BatchLoss loss) { return loss != BatchLoss::linear && loss != BatchLoss::poisson; }
+
 namespace detail {
 
 /// rho, rho' and rho'' of curvature/loss.hpp at z, for a pack.
@@ -45,11 +47,13 @@ void robust(BatchLoss loss, const Pack<S>& z, Pack<S>& rho, Pack<S>& rho1, Pack<
 
 /// Turns the n model values of a tile in `residual` into corrected residuals, sets `scale` to what the
 /// Jacobian's rows are multiplied by, and adds to `cost` (a number a lane) the loss and to `square` the sum
-/// of rho' r^2. `weight` holds 1 / sigma, a number a point and lane or, with `shared`, a number a point;
-/// nullptr: 1. Where a weight is 0 the point does not count, whatever data and model are there.
+/// of rho' r^2; a robust loss sets `metric` to what squares of the scaled Jacobian are multiplied by to
+/// become those of sqrt(rho') J. `weight` holds 1 / sigma, a number a point and lane or, with `shared`, a
+/// number a point; nullptr: 1. Where a weight is 0 the point does not count, whatever data and model are
+/// there.
 template <class S>
 void correct(BatchLoss loss, S loss_scale, std::ptrdiff_t n, const S* y, const S* weight, bool shared,
-             S* residual, S* scale, S* cost, S* square, bool score = false) {
+             S* residual, S* scale, S* metric, S* cost, S* square, bool score = false) {
   const Pack<S> zero(S(0)), one(S(1)), c(loss_scale), inverse_c(S(1) / loss_scale);
   const Pack<S> floor(std::sqrt(std::numeric_limits<S>::epsilon())), half(S(0.5));
   for (int g = 0; g < packs<S>; ++g) {
@@ -85,7 +89,9 @@ void correct(BatchLoss loss, S loss_scale, std::ptrdiff_t n, const S* y, const S
           term = half * c * c * rho;
           squares += xsimd::select(counts, rho1 * r * r, zero);
           s = w * (score ? rho1 * r : row);
-          r = xsimd::select(row > zero, r * rho1 / row, zero);
+          const Pack<S> ratio = xsimd::select(row > zero, rho1 / row, zero);
+          r *= ratio;
+          xsimd::select(row > zero, ratio / row, zero).store_aligned(metric + k);
         }
       }
       total += xsimd::select(counts, term, zero);
@@ -109,6 +115,19 @@ void scale_column(const S* column, bool shared, const S* scale, std::ptrdiff_t n
       const Pack<S> value = !column ? one : shared ? Pack<S>(column[i]) : Pack<S>::load_aligned(column + k);
       xsimd::select(s != zero, s * value, zero).store_aligned(to + k);
     }
+}
+
+/// Adds the sums over n points of metric * column^2, a number a lane.
+template <class S>
+void add_squares(const S* column, const S* metric, std::ptrdiff_t n, S* sums) {
+  for (int g = 0; g < packs<S>; ++g) {
+    Pack<S> sum = Pack<S>::load_aligned(sums + g * width<S>);
+    for (std::ptrdiff_t k = g * width<S>; k < n * lanes<S>; k += lanes<S>) {
+      const Pack<S> value = Pack<S>::load_aligned(column + k);
+      sum = xsimd::fma(value * value, Pack<S>::load_aligned(metric + k), sum);
+    }
+    sum.store_aligned(sums + g * width<S>);
+  }
 }
 
 }  // namespace osculate::batch

@@ -129,3 +129,9 @@ def prepare_tiny_solver(case: Case, tuned: bool = False) -> Callable[[], Fits]:
 def throughput(threads: int) -> dict[str, dict[str, float]]:
     """Multiply-adds and exponentials a second, by dtype; see cpp/throughput.cpp."""
     return _run(build("throughput"), threads)
+
+
+def triad(threads: int, length: int, repetitions: int = 20) -> list[float]:
+    """Seconds of every pass over three vectors of doubles; see cpp/triad.cpp."""
+    seconds = _run(build("triad"), threads, length, repetitions)["seconds"]
+    return [float(value) for value in seconds]

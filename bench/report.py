@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import batch_report
+import krylov
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -90,6 +91,8 @@ def render(record: dict[str, Any]) -> str:
     if record["bench"] == "batch":
         parts = [batch_report.table(label, table, _table) for label, table in record["tables"].items()]
         parts.append(batch_report.footer(record))
+    elif record["bench"] == "cg":
+        parts = [krylov.table(label, table, _table) for label, table in record["tables"].items()]
     else:
         draw = _overhead if record["bench"] == "overhead" else _accuracy
         parts = [draw(label, table) for label, table in record["tables"].items()]

@@ -1,6 +1,6 @@
 """Run a bench, print its table, write bench/results/<name>.json.
 
-    python bench/run.py nist|mgh|bounded|damping|overhead|batch [--noisy]
+    python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg [--noisy]
     python bench/run.py batch --quick
 
 Refuses when the load average is above 0.3, other work would be measured too; `--noisy` runs all the same
@@ -26,6 +26,7 @@ BENCHES = {  # name: (module, function), imported only once the environment is c
     "damping": ("accuracy", "damping"),
     "overhead": ("overhead", "overhead"),
     "batch": ("batch", "batch"),
+    "cg": ("krylov", "cg"),
 }
 
 

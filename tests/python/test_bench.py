@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 import environment
+import krylov
 import overhead
 import peers
 import problems
@@ -101,3 +102,18 @@ def test_overhead_jacobians_equal_differences(make: Any) -> None:
     h = 1e-6 * np.eye(5)
     differences = np.column_stack([(case.residual(x + e) - case.residual(x - e)) / 2e-6 for e in h])
     np.testing.assert_allclose(case.jacobian(x), differences, rtol=1e-7, atol=1e-7)
+
+
+def test_bench_of_conjugate_gradients_runs_as_many_iterations_as_it_says_and_draws_both_tables() -> None:
+    d, b = krylov._system(krylov.SHORT)
+    product = krylov.TimedProduct(d)
+    assert krylov._ours(product, b)(krylov.MANY).iterations == krylov.MANY  # what the slopes rest on
+    assert product.seconds > 0
+    spread = [0.1, 0.2, 0.3]
+    vectors = {"solver": "osculate", "threads": 2, "iteration_ms": spread}
+    vectors |= {"bytes_per_second": 3e9, "triad_bytes_per_second": 4e9}
+    tables = {"overhead": [{"solver": "osculate", "iteration_us": spread}], "vectors": [vectors]}
+    record = {"bench": "cg", "tables": tables, "environment": environment.Recorder().facts()}
+    text = report.render(record)
+    assert "0.20 (0.10 - 0.30)" in text
+    assert "75%" in text

@@ -11,6 +11,8 @@ void bind_krylov(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 void bind_minimize(pybind11::module_& m);
 void bind_newton_cg(pybind11::module_& m);
+void bind_spd(pybind11::module_& m);
+void bind_subproblem(pybind11::module_& m);
 }  // namespace osculate::python
 
 PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
@@ -24,4 +26,6 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   osculate::python::bind_least_squares(m);
   osculate::python::bind_minimize(m);
   osculate::python::bind_newton_cg(m);
+  osculate::python::bind_spd(m);
+  osculate::python::bind_subproblem(m);
 }

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 def sentence(status: int) -> str: ...
@@ -102,6 +103,11 @@ def minres(
     callback: Callable[[NDArray[Any]], bool] | None,
     options: dict[str, Any],
 ) -> tuple[Any, ...]: ...
+def spd(
+    a: NDArray[Any], b: NDArray[Any] | None, x: NDArray[Any], definite: NDArray[np.bool_], threads: int
+) -> None: ...
+def subproblem(g: NDArray[Any], b: NDArray[Any], radius: float) -> tuple[Any, ...]: ...
+def modified_cholesky(a: NDArray[Any]) -> tuple[Any, ...]: ...
 
 class Graph:
     """A model as a graph of elementwise operations; nodes are numbers."""

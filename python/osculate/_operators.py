@@ -47,8 +47,8 @@ def is_array(value: Any) -> bool:
     return hasattr(value, "__array__") and not callable(value) and not hasattr(value, "matvec")
 
 
-def square_matrix(caller: str, name: str, value: Any, n: int) -> NDArray[Any]:
-    """A real array of shape (n, n)."""
+def square_matrix(caller: str, name: str, value: Any, n: int, why: str = "") -> NDArray[Any]:
+    """A real array of shape (n, n); `why` tells where n comes from."""
     try:
         given = np.asarray(arg.numbers(value))
     except (TypeError, ValueError) as error:
@@ -56,16 +56,14 @@ def square_matrix(caller: str, name: str, value: Any, n: int) -> NDArray[Any]:
             f"{caller}: {name} must be a matrix of real numbers, got {arg.shown(value)}"
         ) from error
     if given.shape != (n, n):
-        raise ValueError(
-            f"{caller}: {name} must have shape ({n}, {n}), as b has {n}, got shape {given.shape}"
-        )
+        raise ValueError(f"{caller}: {name} must have shape ({n}, {n}){why}, got shape {given.shape}")
     return given
 
 
 def square_operator(caller: str, name: str, value: Any, n: int) -> tuple[Any, np.dtype[Any] | None]:
     """A matrix as an array, or v -> A v as a function; and the dtype where there is one."""
     if is_array(value):
-        matrix = square_matrix(caller, name, value, n)
+        matrix = square_matrix(caller, name, value, n, f", as b has {n}")
         return matrix, matrix.dtype
     shape = getattr(value, "shape", None)
     if isinstance(shape, tuple) and shape != (n, n):

@@ -1,8 +1,22 @@
-"""Linear systems of second-order methods: from products alone, and small ones by the million."""
+"""Linear algebra of second-order methods: systems known by products alone, and small ones by the million."""
 
 from __future__ import annotations
 
 from ._krylov import cg, minres
 from ._krylov_result import CgResult, LinearResult, MinresResult
+from ._spd import cholesky_inverse, cholesky_solve
+from ._subproblem import ModifiedCholesky, SubproblemResult, modified_cholesky, trust_region_subproblem
 
-__all__ = ["CgResult", "LinearResult", "MinresResult", "cg", "minres"]
+__all__ = [
+    "CgResult",
+    "LinearResult",
+    "MinresResult",
+    "ModifiedCholesky",
+    "SubproblemResult",
+    "cg",
+    "cholesky_inverse",
+    "cholesky_solve",
+    "minres",
+    "modified_cholesky",
+    "trust_region_subproblem",
+]

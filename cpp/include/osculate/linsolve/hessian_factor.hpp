@@ -82,8 +82,7 @@ class DenseHessianFactor {
   void unscale(const Vector<S>& z, Vector<S>& d) const {
     d = fixed_.select(held_, z.cwiseProduct(inverse_scale_));
   }
-  S least_diagonal() const { return matrix_.diagonal().minCoeff(); }
-  S largest_diagonal() const { return matrix_.diagonal().cwiseAbs().maxCoeff(); }
+  Matrix<S> lower() const { return llt_.matrixL(); }  ///< L of the last factorization
   Index size() const { return matrix_.cols(); }
 
  private:

@@ -27,7 +27,7 @@ ModifiedCholesky<S> modified_cholesky(const Matrix<S>& a) {
   Trial<S> trial;
   Vector<S> d;
   factor.solve(q, d, trial, d);
-  out.l = factor.llt.matrixL();
+  out.l = factor.factor.lower();
   out.shift = trial.damping;
   return out;
 }

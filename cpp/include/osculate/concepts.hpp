@@ -20,13 +20,29 @@ concept LeastSquaresProblem = requires(P& p, const Vector<typename P::Scalar>& x
   { p.epsilon() } -> std::convertible_to<typename P::Scalar>;  // rounding of r, the type's eps as a rule
 };
 
-/// f: R^n -> R with its gradient and Hessian (lower triangle).
+namespace detail {
 template <class P>
-concept TwiceDifferentiable = requires(P& p, const Vector<typename P::Scalar>& x,
-                                       Vector<typename P::Scalar>& g, Matrix<typename P::Scalar>& h) {
-  { p.value(x) } -> std::convertible_to<typename P::Scalar>;
-  p.derivatives(x, g, h);
+struct HessianOf {
+  using type = Matrix<typename P::Scalar>;
 };
+template <class P>
+  requires requires { typename P::Hessian; }
+struct HessianOf<P> {
+  using type = typename P::Hessian;
+};
+}  // namespace detail
+
+/// What a problem's Hessian is stored as: P::Hessian, a dense matrix where it does not say.
+template <class P>
+using HessianOf = typename detail::HessianOf<P>::type;
+
+/// f: R^n -> R with its gradient and Hessian (lower triangle), which is sparse where P::Hessian says so.
+template <class P>
+concept TwiceDifferentiable =
+    requires(P& p, const Vector<typename P::Scalar>& x, Vector<typename P::Scalar>& g, HessianOf<P>& h) {
+      { p.value(x) } -> std::convertible_to<typename P::Scalar>;
+      p.derivatives(x, g, h);
+    };
 
 /// f: R^n -> R with its gradient and products H(x) v.
 template <class P>

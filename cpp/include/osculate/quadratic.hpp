@@ -6,6 +6,7 @@
 
 #include "certificate.hpp"
 #include "curvature/jacobian.hpp"
+#include "curvature/sparse_certificate.hpp"
 #include "types.hpp"
 
 namespace osculate {
@@ -28,10 +29,10 @@ struct Quadratic {
   Curvature<S> curvature;  ///< what may_be_minimum() found
 };
 
-/// B given as a matrix (its lower triangle).
-template <class S>
+/// B given as a matrix (its lower triangle), dense or sparse.
+template <class S, class H = Matrix<S>>
 struct HessianModel : Quadratic<S> {
-  Matrix<S> hessian;
+  H hessian;
   S hessian_noise = 0;  ///< relative error of B beyond rounding
   Vector<S> product;    ///< work space: B s
 

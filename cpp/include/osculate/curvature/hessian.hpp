@@ -1,17 +1,28 @@
 #pragma once
-// Newton's curvature: B is the Hessian itself (its lower triangle), which may be indefinite.
+// Newton's curvature: B is the Hessian itself (its lower triangle), dense or sparse, which may be indefinite.
 
 #include "../quadratic.hpp"
 
 namespace osculate {
 
 template <class S>
+bool lower_finite(const Matrix<S>& lower) {
+  for (Index k = 0; k < lower.cols(); ++k)
+    if (!lower.col(k).tail(lower.rows() - k).allFinite()) return false;
+  return true;
+}
+template <class S>
+bool lower_finite(const SparseMatrix<S>& a) {
+  return Eigen::Map<const Vector<S>>(a.valuePtr(), a.nonZeros()).allFinite();
+}
+
+template <class S>
 struct Hessian {
   Vector<S> given_scale{};  ///< D; empty: the identity
 
   /// Model at x; false when the gradient or the Hessian is not finite.
-  template <class Problem>
-  bool operator()(Problem& problem, const Vector<S>& x, HessianModel<S>& q) {
+  template <class Problem, class H>
+  bool operator()(Problem& problem, const Vector<S>& x, HessianModel<S, H>& q) {
     q.value = problem.last_value();
     problem.derivatives(x, q.gradient, q.hessian);
     q.value_noise = problem.epsilon() * std::abs(q.value);
@@ -24,12 +35,11 @@ struct Hessian {
       const Vector<S> direction = q.gradient.cwiseQuotient(q.scale.cwiseAbs2());
       const S slope = q.gradient.dot(direction);
       const S curvature =
-          std::abs(direction.dot(q.hessian.template selfadjointView<Eigen::Lower>() * direction));
+          std::abs(direction.dot(Vector<S>(q.hessian.template selfadjointView<Eigen::Lower>() * direction)));
       const S length = direction.cwiseProduct(q.scale).norm();
       q.natural_radius = curvature > 0 && slope > 0 ? slope / curvature * length : S(1);
     }
-    return q.gradient.allFinite() &&
-           q.hessian.template triangularView<Eigen::Lower>().toDenseMatrix().allFinite();
+    return q.gradient.allFinite() && lower_finite(q.hessian);
   }
 };
 

@@ -9,6 +9,7 @@
 #include "../globalize/trust_region.hpp"
 #include "../linsolve/more_sorensen.hpp"
 #include "../linsolve/shifted_cholesky.hpp"
+#include "../linsolve/sparse_hessian_factor.hpp"
 #include "loop.hpp"
 
 namespace osculate {
@@ -24,9 +25,9 @@ struct NewtonOptions {
 };
 
 /// A Result with the Hessian and what is known of its definiteness.
-template <class S>
+template <class S, class H = Matrix<S>>
 struct NewtonResult : Result<S> {
-  Matrix<S> hessian;       ///< at x, as the problem gave it: the lower triangle counts
+  H hessian;               ///< at x, as the problem gave it: the lower triangle counts
   Mask fixed;              ///< variables at a bound that the gradient pushes against, or held
   Curvature<S> curvature;  ///< the certificate of Status::gradient and its evidence
 };
@@ -42,7 +43,7 @@ class ValueOfFunction {
     ++evaluations_;
     return value_ = problem_.value(x);
   }
-  void derivatives(const Vector<S>& x, Vector<S>& g, Matrix<S>& h) {
+  void derivatives(const Vector<S>& x, Vector<S>& g, HessianOf<P>& h) {
     ++derivatives_;
     problem_.derivatives(x, g, h);
   }
@@ -66,8 +67,8 @@ class ValueOfFunction {
 
 /// Minimizes problem.value from x0 within the bounds.
 template <TwiceDifferentiable P, class S = typename P::Scalar, class Observer = NoObserver>
-NewtonResult<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {},
-                       const Bounds<S>& bounds = {}, Observer&& observe = {}) {
+NewtonResult<S, HessianOf<P>> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& options = {},
+                                     const Bounds<S>& bounds = {}, Observer&& observe = {}) {
   check(options.tolerances);
   check(bounds, x0);
   if (!(options.initial_radius > 0)) throw std::invalid_argument("initial_radius must be positive");
@@ -75,18 +76,21 @@ NewtonResult<S> newton(P& problem, const Vector<S>& x0, const NewtonOptions<S>& 
     throw std::invalid_argument("scale must have one positive element a parameter");
 
   ValueOfFunction<P> value(problem);
-  HessianModel<S> q;
+  using H = HessianOf<P>;
+  using Factor =
+      std::conditional_t<std::is_same_v<H, SparseMatrix<S>>, SparseHessianFactor<S>, DenseHessianFactor<S>>;
+  HessianModel<S, H> q;
   Hessian<S> curvature{options.scale};
   const auto run = [&](auto linsolve, auto globalize) {
-    NewtonResult<S> result{
+    NewtonResult<S, H> result{
         minimize_loop(value, x0, q, curvature, linsolve, globalize, bounds, options.tolerances, observe)};
     result.hessian = std::move(q.hessian), result.fixed = std::move(q.fixed);
     result.curvature = std::move(q.curvature);
     return result;
   };
   if (options.strategy == NewtonStrategy::line_search)
-    return run(Bounded<S, ShiftedCholesky<S>>{{}, bounds}, LineSearch<S>{});
-  return run(Bounded<S, MoreSorensen<S>>{{}, bounds}, TrustRegion<S>{options.initial_radius});
+    return run(Bounded<S, ShiftedCholesky<S, Factor>>{{}, bounds}, LineSearch<S>{});
+  return run(Bounded<S, MoreSorensen<S, Factor>>{{}, bounds}, TrustRegion<S>{options.initial_radius});
 }
 
 }  // namespace osculate

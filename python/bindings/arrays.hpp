@@ -27,6 +27,13 @@ inline py::array_t<double> to_numpy(const Matrix<double>& a) {
   return out;
 }
 
+/// Values, row indices, starts of the columns and shape of a compressed sparse matrix.
+inline py::tuple sparse_to_python(const SparseMatrix<double>& a) {
+  return py::make_tuple(
+      py::array_t<double>(a.nonZeros(), a.valuePtr()), py::array_t<int>(a.nonZeros(), a.innerIndexPtr()),
+      py::array_t<int>(a.cols() + 1, a.outerIndexPtr()), py::make_tuple(a.rows(), a.cols()));
+}
+
 inline std::string shape_of(const py::array& a) { return py::str(a.attr("shape")).cast<std::string>(); }
 inline std::string type_of(const py::handle& object) {
   return object.is_none() ? "None" : py::type::of(object).attr("__name__").cast<std::string>();

@@ -6,13 +6,52 @@
 namespace osculate::python {
 namespace {
 
+/// Newton's method needs to know at compile time how the Hessian is stored.
+template <class H>
+struct StoredHessian {
+  using Scalar = double;
+  using Hessian = H;
+  PythonFunction& function;
+
+  double value(const Vector<double>& x) { return function.value(x); }
+  void derivatives(const Vector<double>& x, Vector<double>& g, H& h) { function.derivatives(x, g, h); }
+  double hessian_noise() const { return function.hessian_noise(); }
+};
+
+py::object hessian_to_python(const Matrix<double>& h) { return to_numpy(h); }
+py::object hessian_to_python(const SparseMatrix<double>& h) { return sparse_to_python(h); }
+
+template <class H>
+py::tuple run(PythonFunction& function, const Vector<double>& start, const NewtonOptions<double>& options,
+              const Bounds<double>& bounds, const py::object& observe) {
+  StoredHessian<H> problem{function};
+  Index seen = 0;
+  NewtonResult<double, H> result;
+  const double n = double(start.size());
+  if (n * n * n > 1e5) function.gil.release();
+  try {
+    result = newton(problem, start, options, bounds, function_observer(function, observe, seen));
+  } catch (const std::invalid_argument& error) {  // a refusal of the core, which does not know its caller
+    function.gil.acquire();
+    throw py::value_error(function.caller + ": " + error.what());
+  }
+  function.gil.acquire();
+  return py::make_tuple(
+      to_numpy(result.x), result.cost, to_numpy(result.gradient), hessian_to_python(result.hessian),
+      result.optimality, static_cast<int>(result.status), result.iterations, function.functions,
+      function.gradients, function.hessians, result.evaluations,
+      py::array_t<Iteration<double>>(static_cast<py::ssize_t>(result.trace.size()), result.trace.data()),
+      static_cast<int>(result.curvature.certificate), result.curvature.lowest);
+}
+
 py::tuple minimize(std::string caller, py::object fun, py::object jac, int gradient_source, py::object hess,
-                   int hessian_source, const py::object& x0, const py::object& lower, const py::object& upper,
-                   const py::object& fixed, double ftol, double xtol, double gtol, double gtol_relative,
-                   Index max_evaluations, Index max_iterations, const py::object& scale, int strategy,
-                   double initial_radius, const py::object& observe) {
+                   int hessian_source, const py::object& sparsity, const py::object& x0,
+                   const py::object& lower, const py::object& upper, const py::object& fixed, double ftol,
+                   double xtol, double gtol, double gtol_relative, Index max_evaluations,
+                   Index max_iterations, const py::object& scale, int strategy, double initial_radius,
+                   const py::object& observe) {
   PythonFunction problem;
-  problem.caller = caller;
+  problem.caller = std::move(caller);
   problem.fun = std::move(fun), problem.jac = std::move(jac), problem.hess = std::move(hess);
   problem.gradient_source = static_cast<JacobianSource>(gradient_source);
   problem.hessian_source = static_cast<HessianSource>(hessian_source);
@@ -29,41 +68,31 @@ py::tuple minimize(std::string caller, py::object fun, py::object jac, int gradi
   problem.gradient_difference.lower = problem.hessian_difference.lower = bounds.lower;
   problem.gradient_difference.upper = problem.hessian_difference.upper = bounds.upper;
   problem.hessian_difference.skip = bounds.fixed_always;
-  NewtonOptions<double> options{
+  const NewtonOptions<double> options{
       .tolerances = {ftol, xtol, gtol, max_iterations, max_evaluations, gtol_relative},
       .strategy = static_cast<NewtonStrategy>(strategy),
       .initial_radius = initial_radius,
       .scale = optional_vector(scale)};
   if (options.scale.size()) problem.typical = options.scale.cwiseInverse();
-  Index seen = 0;
-  const double n = double(start.size());
-  if (n * n * n > 1e5) problem.gil.release();
-  NewtonResult<double> result;
-  try {
-    result = newton(problem, start, options, bounds, function_observer(problem, observe, seen));
-  } catch (const std::invalid_argument& error) {  // a refusal of the core, which does not know its caller
-    problem.gil.acquire();
-    throw py::value_error(caller + ": " + error.what());
+  bool sparse = !sparsity.is_none();
+  if (problem.hessian_source == HessianSource::callback) {
+    problem.first_hessian = problem.hessian_object(start);
+    sparse = !py::isinstance<py::array>(problem.first_hessian) && py::hasattr(problem.first_hessian, "tocsc");
+  } else if (sparse) {
+    SparseProblem::read_csc(sparsity, "hess_sparsity", problem.n, problem.n, problem.pattern);
   }
-  problem.gil.acquire();
-  py::array_t<bool> held(start.size());
-  std::copy_n(result.fixed.data(), result.fixed.size(), held.mutable_data());
-  return py::make_tuple(
-      to_numpy(result.x), result.cost, to_numpy(result.gradient), to_numpy(result.hessian), result.optimality,
-      held, static_cast<int>(result.status), result.iterations, problem.functions, problem.gradients,
-      problem.hessians, problem.products, result.evaluations,
-      py::array_t<Iteration<double>>(static_cast<py::ssize_t>(result.trace.size()), result.trace.data()),
-      static_cast<int>(result.curvature.certificate), result.curvature.lowest);
+  return sparse ? run<SparseMatrix<double>>(problem, start, options, bounds, observe)
+                : run<Matrix<double>>(problem, start, options, bounds, observe);
 }
 
 }  // namespace
 
 void bind_minimize(py::module_& m) {
   m.def("minimize", &minimize, py::arg("caller"), py::arg("fun"), py::arg("jac"), py::arg("gradient_source"),
-        py::arg("hess"), py::arg("hessian_source"), py::arg("x0"), py::arg("lower"), py::arg("upper"),
-        py::arg("fixed"), py::arg("ftol"), py::arg("xtol"), py::arg("gtol"), py::arg("gtol_relative"),
-        py::arg("max_evaluations"), py::arg("max_iterations"), py::arg("scale"), py::arg("strategy"),
-        py::arg("initial_radius"), py::arg("observe"));
+        py::arg("hess"), py::arg("hessian_source"), py::arg("sparsity"), py::arg("x0"), py::arg("lower"),
+        py::arg("upper"), py::arg("fixed"), py::arg("ftol"), py::arg("xtol"), py::arg("gtol"),
+        py::arg("gtol_relative"), py::arg("max_evaluations"), py::arg("max_iterations"), py::arg("scale"),
+        py::arg("strategy"), py::arg("initial_radius"), py::arg("observe"));
 }
 
 }  // namespace osculate::python

@@ -4,7 +4,7 @@
 
 #include <osculate/curvature/finite_difference.hpp>
 
-#include "callback.hpp"
+#include "problems.hpp"
 
 namespace osculate::python {
 
@@ -15,6 +15,8 @@ class PythonFunction {
   using Scalar = double;
 
   py::object fun, jac, hess, hessp;
+  py::object first_hessian{};      ///< that of the start, asked for to see its form
+  SparseMatrix<double> pattern{};  ///< of a sparse Hessian by differences
   std::string caller;
   Vector<double> typical{};  ///< sizes of variables that differences take near zero; empty: 1
   JacobianSource gradient_source = JacobianSource::three_point;
@@ -78,26 +80,40 @@ class PythonFunction {
     gradient(x, g);
     if (hessian_source == HessianSource::callback) {
       const GilSwitch::Callback hold(gil);
-      ++hessians;
-      const py::object object = call(hess, to_numpy(x));
-      to_matrix(py::hasattr(object, "toarray") ? object.attr("toarray")() : object, caller + ": hess",
-                x.size(), x.size(), h, "as x has that many variables");
+      const py::object object = hessian_object(x);
+      to_matrix(py::hasattr(object, "toarray") ? object.attr("toarray")() : object, caller + ": hess", n, n,
+                h, "as x has that many variables");
       return;
     }
-    ++hessians;
-    size_up(hessian_difference, x);
-    hessian_difference.method =
-        hessian_source == HessianSource::three_point ? Difference::three_point : Difference::two_point;
-    difference_jacobian(
-        [this](const Matrix<double>& points, Matrix<double>& values) {
-          Vector<double> column;
-          for (Index k = 0; k < points.cols(); ++k) {
-            gradient(points.col(k), column);
-            values.col(k) = column;
-          }
-        },
-        hessian_difference, x, g, h);
+    prepare_hessian_difference(x);
+    difference_jacobian([this](const auto& points, auto& values) { gradients_at(points, values); },
+                        hessian_difference, x, g, h);
     h = ((h + h.transpose()) / 2).eval();
+  }
+
+  void derivatives(const Vector<double>& x, Vector<double>& g, SparseMatrix<double>& h) {
+    gradient(x, g);
+    if (hessian_source == HessianSource::callback) {
+      const GilSwitch::Callback hold(gil);
+      SparseProblem::read_csc(hessian_object(x), caller + ": hess", n, n, h, "");
+      return;
+    }
+    prepare_hessian_difference(x);
+    if (groups_.empty()) {
+      groups_ = column_groups(pattern, hessian_difference.skip);
+      pattern.coeffs().setZero();
+    }
+    h = pattern;
+    difference_jacobian([this](const auto& points, auto& values) { gradients_at(points, values); },
+                        hessian_difference, x, g, groups_, h);
+    h = SparseMatrix<double>((h + SparseMatrix<double>(h.transpose())) / 2);
+  }
+
+  /// hess(x); at the start the object that was asked for before.
+  py::object hessian_object(const Vector<double>& x) {
+    if (first_hessian) return std::exchange(first_hessian, py::object());
+    ++hessians;
+    return call(hess, to_numpy(x));
   }
 
   /// out = H(x) v, by callback or by differences of the gradient.
@@ -156,6 +172,21 @@ class PythonFunction {
     return v[0];
   }
 
+  void prepare_hessian_difference(const Vector<double>& x) {
+    ++hessians;
+    size_up(hessian_difference, x);
+    hessian_difference.method =
+        hessian_source == HessianSource::three_point ? Difference::three_point : Difference::two_point;
+  }
+  template <class Points, class Values>
+  void gradients_at(const Points& points, Values& values) {
+    Vector<double> column;
+    for (Index k = 0; k < points.cols(); ++k) {
+      gradient(points.col(k), column);
+      values.col(k) = column;
+    }
+  }
+
   void size_up(DifferenceOptions<double>& difference, const Vector<double>& x) const {
     difference.sizes =
         typical.size() ? x.cwiseAbs().cwiseMax(typical).eval() : x.cwiseAbs().cwiseMax(1.0).eval();
@@ -194,6 +225,7 @@ class PythonFunction {
 
   Vector<double> fused_at_, fused_gradient_, value_at_, gradient_at_, gradient_there_;
   Matrix<double> row_;
+  std::vector<std::vector<Index>> groups_;
   double value_ = 0;
 
  public:

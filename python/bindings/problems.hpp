@@ -81,7 +81,7 @@ class SparseProblem : public PythonResiduals {
 
   /// A scipy.sparse matrix or array of any format.
   static void read_csc(const py::object& object, const std::string& what, Index m, Index n,
-                       SparseMatrix<double>& out) {
+                       SparseMatrix<double>& out, const char* axes = "residuals by parameters, ") {
     if (!py::hasattr(object, "tocsc"))
       throw py::type_error(what + " returned a sparse matrix at the start and " + type_of(object) + " later");
     py::object csc = object.attr("tocsc")();
@@ -92,7 +92,7 @@ class SparseProblem : public PythonResiduals {
     const auto shape = csc.attr("shape").cast<std::pair<Index, Index>>();
     if (shape.first != m || shape.second != n)
       throw py::value_error(what + " must return shape (" + std::to_string(m) + ", " + std::to_string(n) +
-                            "), residuals by parameters, got (" + std::to_string(shape.first) + ", " +
+                            "), " + axes + "got (" + std::to_string(shape.first) + ", " +
                             std::to_string(shape.second) + ")");
     const py::array stored = csc.attr("data");
     if (stored.dtype().kind() == 'c')

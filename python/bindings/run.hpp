@@ -37,11 +37,7 @@ auto signal_check(Problem& problem) {
 }
 
 inline py::object jacobian_to_python(const Matrix<double>& j) { return to_numpy(j); }
-inline py::object jacobian_to_python(const SparseMatrix<double>& j) {
-  return py::make_tuple(
-      py::array_t<double>(j.nonZeros(), j.valuePtr()), py::array_t<int>(j.nonZeros(), j.innerIndexPtr()),
-      py::array_t<int>(j.cols() + 1, j.outerIndexPtr()), py::make_tuple(j.rows(), j.cols()));
-}
+inline py::object jacobian_to_python(const SparseMatrix<double>& j) { return sparse_to_python(j); }
 inline py::object jacobian_to_python(const PythonOperator& j) { return j.methods->object; }
 
 template <class Problem>

@@ -49,6 +49,7 @@ def minimize(
     gradient_source: int,
     hess: object,
     hessian_source: int,
+    sparsity: object,
     x0: NDArray[Any],
     lower: NDArray[Any] | None,
     upper: NDArray[Any] | None,

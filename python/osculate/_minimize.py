@@ -20,6 +20,7 @@ from ._minimize_arguments import (
 )
 from ._minimize_result import MinimizeResult, from_newton, from_newton_cg
 from ._observe_minimize import MinimizeObserver
+from ._sparsity import hessian_pattern
 
 WHO = "minimize"
 STRATEGIES = {"newton": 0, "newton-linesearch": 1}
@@ -43,6 +44,7 @@ def minimize(
     options: Mapping[str, Any] | None = None,
     *,
     fixed: Any = None,
+    hess_sparsity: Any = None,
 ) -> MinimizeResult:
     """Minimize a function of several variables by Newton's method, and say what is known of the point.
 
@@ -97,6 +99,9 @@ def minimize(
         negative curvature at the end, default 30; 0: none) and ``threads`` for long vectors.
     fixed : array_like of bool, shape (n,), optional
         True keeps a variable at its start.
+    hess_sparsity : array_like or scipy.sparse matrix, shape (n, n), optional
+        Nonzero pattern of a Hessian by differences: these then need as many gradients as there are groups of
+        columns without a common row [5]_, and the linear algebra is sparse.
 
     Returns
     -------
@@ -129,6 +134,8 @@ def minimize(
        SIAM J. Numer. Anal. 20, 1983, doi:10.1137/0720042.
     .. [4] J. Kuczynski and H. Wozniakowski, "Estimating the largest eigenvalue by the power and Lanczos
        algorithms with a random start", SIAM J. Matrix Anal. Appl. 13, 1992, doi:10.1137/0613066.
+    .. [5] A. R. Curtis, M. J. D. Powell and J. K. Reid, "On the estimation of sparse Jacobian matrices",
+       J. Inst. Maths Applics 13, 1974, doi:10.1093/imamat/13.1.117.
 
     Examples
     --------
@@ -155,7 +162,7 @@ def minimize(
     if not (constraints is None or (isinstance(constraints, (tuple, list, dict)) and not constraints)):
         raise ValueError(f"{WHO}: constraints are not supported; scipy.optimize.minimize has trust-constr")
     constrained = lower is not None or mask is not None
-    name = _method(method, n, hess, hessp, constrained)
+    name = _method(method, n, hess, hessp, constrained, hess_sparsity is not None)
     gradient, gradient_source = read_gradient(WHO, jac, extra)
     if name == "newton-cg":
         if constrained:
@@ -167,6 +174,8 @@ def minimize(
         if hessp is not None:
             raise ValueError(f"{WHO}: method {name!r} takes hess, not hessp; 'newton-cg' takes hessp")
         hessian, hessian_source = read_hessian(WHO, hess, extra, gradient_source)
+    if hess_sparsity is not None and (name == "newton-cg" or hessian is not None):
+        raise ValueError(f"{WHO}: hess_sparsity is for a Hessian by differences, which {name!r} has not here")
     approximated = approximations(gradient_source, hessian_source, products=name == "newton-cg")
     chosen = read_options(WHO, options, tol, name)
     if callback is not None and not callable(callback):
@@ -207,6 +216,7 @@ def minimize(
             gradient_source,
             hessian,
             hessian_source,
+            None if hess_sparsity is None else hessian_pattern(WHO, hess_sparsity, n),
             start,
             lower,
             upper,
@@ -225,10 +235,10 @@ def minimize(
     return result
 
 
-def _method(method: Any, n: int, hess: Any, hessp: Any, constrained: bool) -> str:
+def _method(method: Any, n: int, hess: Any, hessp: Any, constrained: bool, sparse: bool) -> str:
     """Our name of the method that was asked for, or that suits what is known of the function."""
     if method is None:
-        if hess is not None or constrained:
+        if hess is not None or constrained or sparse:
             return "newton"
         return "newton-cg" if hessp is not None or n > MANY else "newton"
     known = method.lower() if isinstance(method, str) else method

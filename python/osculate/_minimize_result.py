@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._result import Fields, FloatArray, Status
+from ._sparsity import jacobian_from_core
 
 
 class Certificate(IntEnum):
@@ -75,7 +76,7 @@ class MinimizeResult(Fields):
     jac: FloatArray
     """Gradient at x, shape (n,)."""
     hess: Any
-    """Hessian at x, shape (n, n), as it was used; None for the methods that form none."""
+    """Hessian at x, shape (n, n), dense or sparse, as it was used; None for the methods that form none."""
     optimality: float
     """Largest element of the gradient over the free variables: what gtol is compared with."""
     active_mask: NDArray[np.int64]
@@ -117,7 +118,7 @@ def from_newton(
     approximated: tuple[str, ...],
 ) -> MinimizeResult:
     """The result of the core's `minimize`."""
-    (x, f, gradient, hessian, optimality, _, status, iterations, nfev, njev, nhev, _, points, trace,
+    (x, f, gradient, hessian, optimality, status, iterations, nfev, njev, nhev, points, trace,
      certificate, lowest) = out  # fmt: skip
     if lower is None or upper is None:
         active = np.zeros(x.size, dtype=np.int64)
@@ -128,7 +129,7 @@ def from_newton(
         x=x,
         fun=f,
         jac=gradient,
-        hess=hessian,
+        hess=jacobian_from_core(hessian),
         optimality=optimality,
         active_mask=active,
         nit=iterations,

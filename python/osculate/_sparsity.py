@@ -24,6 +24,14 @@ class DensePattern:
         return self
 
 
+def hessian_pattern(caller: str, given: Any, n: int) -> Any:
+    """`hess_sparsity` with a `tocsc` method, of shape (n, n)."""
+    pattern = given if hasattr(given, "tocsc") else _dense_mask(caller, given, "hess_sparsity", "Hessian")
+    if pattern.shape != (n, n):
+        raise ValueError(f"{caller}: hess_sparsity must have shape ({n}, {n}), got {pattern.shape}")
+    return pattern if hasattr(pattern, "tocsc") else DensePattern(pattern != 0)
+
+
 def sparsity_pattern(caller: str, given: Any, n: int) -> Any:
     """`jac_sparsity` with a `tocsc` method; a dense one may be of any dtype, nonzero meaning present."""
     pattern = given if hasattr(given, "tocsc") else _dense_mask(caller, given)
@@ -34,14 +42,14 @@ def sparsity_pattern(caller: str, given: Any, n: int) -> Any:
     return pattern if hasattr(pattern, "tocsc") else DensePattern(pattern != 0)
 
 
-def _dense_mask(caller: str, given: Any) -> Any:
+def _dense_mask(caller: str, given: Any, name: str = "jac_sparsity", of: str = "Jacobian") -> Any:
     try:
         mask = np.atleast_2d(np.asarray(given))
     except ValueError:  # ragged
         mask = np.empty((1, 1), dtype=object)
     if mask.dtype.kind not in "biufc":
         raise TypeError(
-            f"{caller}: jac_sparsity must be a mask of numbers, nonzero where the Jacobian is, got {given!r}"
+            f"{caller}: {name} must be a mask of numbers, nonzero where the {of} is, got {given!r}"
         )
     return mask
 

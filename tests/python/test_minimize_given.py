@@ -103,3 +103,71 @@ def test_float32_starts_and_strided_arrays() -> None:
     result = minimize(rosen, start, jac=lambda x: rosen_der(x)[::-1][::-1], hess=rosen_hess)
     assert result.success
     assert result.x.dtype == np.float64
+
+
+def tridiagonal(x: Any) -> Any:
+    """The Hessian of the chained Rosenbrock function in compressed columns."""
+    diagonal = np.full(x.size, 200.0)
+    diagonal[0] = 0
+    diagonal[:-1] += 1200 * x[:-1] ** 2 - 400 * x[1:] + 2
+    return scipy.sparse.diags_array(
+        [diagonal, -400 * x[:-1], -400 * x[:-1]], offsets=[0, 1, -1], format="csc"
+    )
+
+
+@pytest.mark.parametrize("method", DENSE)
+@pytest.mark.parametrize("form", ["csr", "coo", "lower"])
+def test_sparse_hessians_of_any_format(method: str, form: str) -> None:
+    def hess(x: Any) -> Any:
+        h = tridiagonal(x)
+        return scipy.sparse.tril(h) if form == "lower" else h.asformat(form)
+
+    start = np.full(30, 1.2)
+    result = minimize(rosen, start, method=method, jac=rosen_der, hess=hess)
+    dense = minimize(rosen, start, method=method, jac=rosen_der, hess=rosen_hess)
+    assert result.success
+    assert result.nit == dense.nit
+    assert result.nhev == dense.nhev
+    assert result.certificate is Certificate.minimum
+    np.testing.assert_allclose(result.x, dense.x, atol=1e-9)
+    assert scipy.sparse.issparse(result.hess)
+    np.testing.assert_allclose(scipy.sparse.tril(result.hess).toarray(), np.tril(dense.hess), atol=1e-5)
+
+
+def test_a_tridiagonal_hessian_of_many_variables() -> None:
+    result = minimize(rosen, np.full(100_000, 1.1), jac=rosen_der, hess=tridiagonal)
+    assert result.success
+    np.testing.assert_allclose(result.x, 1, atol=1e-6)
+
+
+@pytest.mark.parametrize("hess", ["2-point", "3-point"])
+@pytest.mark.parametrize("dense", [True, False])
+def test_a_sparsity_pattern_saves_gradients(hess: str, dense: bool) -> None:
+    start = np.full(60, 1.2)
+    pattern = tridiagonal(start) != 0
+    calls = 0
+
+    def gradient(x: Any) -> Any:
+        nonlocal calls
+        calls += 1
+        return rosen_der(x)
+
+    given = pattern.toarray() if dense else pattern
+    result = minimize(rosen, start, jac=gradient, hess=hess, hess_sparsity=given)
+    assert result.success
+    assert calls == result.njev == (result.nit + 1) * (1 + 3 * (2 if hess == "3-point" else 1))
+    assert result.approximated == (f"hess: {hess} of jac",)
+    np.testing.assert_allclose(result.hess.toarray(), rosen_hess(result.x), rtol=1e-4, atol=1e-3)
+
+
+def test_sparsity_is_refused_where_there_is_nothing_to_difference() -> None:
+    pattern = np.eye(2)
+    for given in ({"hess": rosen_hess}, {"method": "newton-cg"}):
+        with pytest.raises(ValueError, match=r"^minimize: hess_sparsity is for a Hessian by differences"):
+            minimize(rosen, [1.2, 1.0], jac=rosen_der, hess_sparsity=pattern, **given)
+    with pytest.raises(ValueError, match=r"^minimize: hess_sparsity must have shape \(2, 2\), got \(3, 3\)"):
+        minimize(rosen, [1.2, 1.0], jac=rosen_der, hess_sparsity=np.eye(3))
+    with pytest.raises(TypeError, match=r"^minimize: hess_sparsity must be a mask of numbers"):
+        minimize(rosen, [1.2, 1.0], jac=rosen_der, hess_sparsity="a")
+    with pytest.raises(ValueError, match=r"^minimize: hess must return shape \(2, 2\), got \(3, 3\)"):
+        minimize(rosen, [1.2, 1.0], jac=rosen_der, hess=lambda x: scipy.sparse.eye_array(3))

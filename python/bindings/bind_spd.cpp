@@ -11,7 +11,7 @@ namespace {
 /// signals between them.
 template <class Solve>
 void in_slices(Index count, Index n, Index columns, const Solve& solve) {
-  const Index slice = std::max<Index>(4096, 100'000'000 / (n * n * (n + columns) + 100));
+  const Index slice = std::max<Index>(8, 100'000'000 / (n * n * (n + columns) + 100));
   for (Index first = 0; first < count; first += slice) {
     if (PyErr_CheckSignals() != 0) throw py::error_already_set();
     const py::gil_scoped_release released;

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 import scipy.optimize
+import scipy.sparse.linalg
 
 import osculate
 
@@ -50,6 +51,29 @@ def differences(ours: Callable[..., Any], theirs: Callable[..., Any]) -> list[st
 def test_signature_differs_from_scipy_only_as_listed(name: str) -> None:
     found = differences(getattr(osculate, name), getattr(scipy.optimize, name))
     assert sorted(found) == sorted(LIST_OF_DIFFERENCES[name])
+
+
+KRYLOV_DIFFERENCES: dict[str, dict[str, str]] = {
+    "cg": {
+        "damping: added": NEW + "; A + damping I",
+        "radius: added": NEW + "; a trust region",
+        "progress_tolerance: added": NEW + "; Martens' stopping rule",
+        "threads: added": NEW,
+    },
+    "minres": {
+        "atol: added": NEW + "; as in cg",
+        "threads: added": NEW,
+        "show: missing": "nothing prints",
+        "check: missing": "a product more for an answer that one vector cannot give",
+    },
+}
+
+
+@pytest.mark.parametrize("name", KRYLOV_DIFFERENCES)
+def test_signature_of_a_krylov_method_differs_from_scipy_only_as_listed(name: str) -> None:
+    found = differences(getattr(osculate.linalg, name), getattr(scipy.sparse.linalg, name))
+    found = [text for text in found if not text.startswith("order:")]  # all of them are keyword-only
+    assert sorted(found) == sorted(KRYLOV_DIFFERENCES[name])
 
 
 def test_added_parameters_are_keyword_only() -> None:

@@ -1,6 +1,10 @@
 #pragma once
 // osculate: second-order optimization. This header brings everything that needs only Eigen.
 
+#include "linsolve/cg.hpp"
+#include "linsolve/minres.hpp"
+#include "linsolve/modified_cholesky.hpp"
+#include "linsolve/subproblem.hpp"
 #include "solve/gauss_newton.hpp"
 #include "solve/levenberg_marquardt.hpp"
 #include "solve/newton.hpp"

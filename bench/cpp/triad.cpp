@@ -1,5 +1,5 @@
-// What memory gives: a[i] = b[i] + s c[i], the triad of STREAM (McCalpin 1995), on vectors of the length that the
-// bench of vector work has. Prints the seconds of every repetition.
+// What memory gives: a[i] = b[i] + s c[i], the triad of STREAM (McCalpin 1995), on vectors of the length that
+// the bench of vector work has. Prints the seconds of every repetition.
 //
 //     triad <threads> <length> <repetitions>
 

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from . import _arguments as arg
 from . import _core, _threads
 
+LITTLE = 20_000  # multiply-adds that take less long than to find out how many threads there may be
+
 
 def cholesky_solve(A: Any, b: Any, *, check: bool = True, threads: int | None = None) -> NDArray[Any]:
     """Solve A x = b for one or many symmetric positive definite matrices.
@@ -66,10 +68,12 @@ def cholesky_solve(A: Any, b: Any, *, check: bool = True, threads: int | None = 
         raise ValueError(f"{who}: b must have shape (..., n) or (..., n, k), got shape ()")
     wide = right[..., None] if vectors else right
     n = a.shape[-1]
-    try:
-        leading = np.broadcast_shapes(a.shape[:-2], wide.shape[:-2])
-    except ValueError:
-        leading = None
+    leading: tuple[int, ...] | None = a.shape[:-2]
+    if leading != wide.shape[:-2]:
+        try:
+            leading = np.broadcast_shapes(a.shape[:-2], wide.shape[:-2])
+        except ValueError:
+            leading = None
     if leading is None or wide.shape[-2] != n:
         raise ValueError(
             f"{who}: b must have shape (..., {n}) or (..., {n}, k) as A has shape {a.shape}, "
@@ -77,7 +81,7 @@ def cholesky_solve(A: Any, b: Any, *, check: bool = True, threads: int | None = 
         )
     dtype = _common_dtype(a, right)
     x = np.empty((*leading, *wide.shape[-2:]), dtype)
-    _run(who, np.broadcast_to(a, (*leading, n, n)), np.broadcast_to(wide, x.shape), x, check, threads)
+    _run(who, _broadcast(a, (*leading, n, n)), _broadcast(wide, x.shape), x, check, threads)
     return x[..., 0] if vectors else x
 
 
@@ -145,6 +149,10 @@ def _matrices(caller: str, A: Any) -> NDArray[Any]:
     return a
 
 
+def _broadcast(array: NDArray[Any], shape: tuple[int, ...]) -> NDArray[Any]:
+    return array if array.shape == shape else np.broadcast_to(array, shape)
+
+
 def _common_dtype(*arrays: NDArray[Any]) -> np.dtype[Any]:
     return np.dtype(np.float32 if all(a.dtype.itemsize <= 4 for a in arrays) else np.float64)
 
@@ -153,8 +161,9 @@ def _run(
     caller: str, a: NDArray[Any], b: NDArray[Any] | None, x: NDArray[Any], check: bool, threads: int | None
 ) -> None:
     """Fill the contiguous x, of shape (..., n, k)."""
-    count = _threads.resolve(threads, f"{caller}: ")
     leading, (n, k) = a.shape[:-2], x.shape[-2:]
+    little = threads is None and x.size * n < LITTLE
+    count = 1 if little else _threads.resolve(threads, f"{caller}: ")
     matrices = np.ascontiguousarray(a, dtype=x.dtype).reshape(math.prod(leading), n, n)
     right = None if b is None else np.ascontiguousarray(b, dtype=x.dtype).reshape(matrices.shape[0], n, k)
     definite = np.zeros(matrices.shape[0], dtype=bool)

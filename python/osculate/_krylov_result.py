@@ -91,7 +91,9 @@ class CgResult(LinearResult):
     model: float
     """The quadratic x'(A + damping I)x / 2 - b'x at x."""
     step_norm: float
-    """sqrt(x' M^-1 x), which `radius` bounds; NaN where the start was not zero."""
+    """sqrt(x' M^-1 x), which `radius` bounds; NaN where the start was not zero.
+
+    Without a radius by a recurrence that is less exact after many iterations."""
     curvature: tuple[float, float]
     """Smallest and largest d'(A + damping I)d / d' M^-1 d of the directions d; NaN without any."""
     direction: NDArray[Any] | None

@@ -46,7 +46,8 @@ struct CgOutcome {
   Index products = 0;        ///< with A
   double residual_norm = 0;  ///< |b - (A + damping I) x|, by its recurrence
   double model = 0;          ///< phi(x)
-  double step_norm = 0;      ///< sqrt(x'M x); NaN after a warm start
+  /// sqrt(x'M x); NaN after a warm start. Without a radius by a recurrence that lost orthogonality spoils.
+  double step_norm = 0;
   /// Extremes of p'(A + damping I)p / p'M p over the directions; NaN without any.
   double least_curvature = std::numeric_limits<double>::quiet_NaN();
   double largest_curvature = std::numeric_limits<double>::quiet_NaN();
@@ -143,9 +144,11 @@ struct Cg {
     if (!progresses()) return last(KrylovExit::progress);
     if (!condition()) return last(out.exit);
     beta = rz / before;
-    const auto [xr, pr] = pass.turn(z, length(), static_cast<S>(beta));
-    // In exact arithmetic r is orthogonal to x and to the old p. What rounding makes of that is known, so
-    // that the lengths in M's norm stay right, and M itself is not needed.
+    // In exact arithmetic r is orthogonal to x and to the old p. What rounding makes of that is measured
+    // where a radius is to be kept: with it the lengths in M's norm stay right, and M itself is not needed.
+    const S keep = static_cast<S>(beta);
+    const auto [xr, pr] = std::isinf(options.radius) ? pass.template turn<false>(z, length(), keep)
+                                                     : pass.template turn<true>(z, length(), keep);
     xMp = beta * (xMp + alpha * pMp) + xr * scale;
     pMp = rz + beta * (2 * pr + beta * pMp);
     return true;

@@ -90,8 +90,9 @@ struct CgPasses {
     });
   }
 
-  /// x += length p, then p = M^-1 r + keep p, where M^-1 r is `z` if that is given. Gives x'r, and p'r of the
-  /// old p. Reads and writes 5 n.
+  /// x += length p, then p = M^-1 r + keep p, where M^-1 r is `z` if that is given. Reads and writes 5 n.
+  /// Where they are `measured`, gives x'r, and p'r of the old p.
+  template <bool measured>
   std::array<double, 2> turn(const S* z, S length, S keep) {
     const S *r = work.r.data(), *d = inverse;
     S *x = work.x.data(), *p = work.p.data();
@@ -102,8 +103,10 @@ struct CgPasses {
       next += keep * old;
       at.store(x, moved);
       at.store(p, next);
-      at.template add<0>(moved, residual);
-      at.template add<1>(old, residual);
+      if constexpr (measured) {
+        at.template add<0>(moved, residual);
+        at.template add<1>(old, residual);
+      }
     });
   }
 

@@ -57,10 +57,12 @@ class PythonProduct {
     return views_[0].array;
   }
   const S* read(Index n, Vector<S>& own) {
+    if (py::isinstance<py::array>(result_) &&
+        !py::detail::check_flags(result_.ptr(), py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+      result_ = result_.attr("copy")();
     if (py::array_t<S>::check_(result_)) {
       const auto* array = py::detail::array_proxy(result_.ptr());
-      if (array->nd == 1 && array->dimensions[0] == n && array->strides[0] == py::ssize_t(sizeof(S)) &&
-          (array->flags & py::detail::npy_api::NPY_ARRAY_ALIGNED_))
+      if (array->nd == 1 && array->dimensions[0] == n && array->strides[0] == py::ssize_t(sizeof(S)))
         return reinterpret_cast<const S*>(array->data);
     }
     to_vector(result_, what_, numbers_);

@@ -85,6 +85,7 @@ void define(py::module_& m, const char* name, decltype(&run_cg<double>) in_doubl
 
 void bind_krylov(py::module_& m) {
   m.def("krylov_sentence", [](int exit) { return sentence(static_cast<KrylovExit>(exit)); }, py::arg("exit"));
+  m.attr("krylov_chunk") = Sweep<double>::chunk;  // shorter vectors are not worth a second thread
   define(m, "cg", &run_cg<double>, &run_cg<float>);
   define(m, "minres", &run_minres<double>, &run_minres<float>);
 }

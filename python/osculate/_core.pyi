@@ -85,6 +85,9 @@ def newton_cg(
     threads: int,
     observe: Callable[..., bool | None] | None,
 ) -> tuple[Any, ...]: ...
+
+krylov_chunk: int
+
 def krylov_sentence(exit: int) -> str: ...
 def cg(
     caller: str,

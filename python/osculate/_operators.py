@@ -11,9 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from . import _arguments as arg
-from . import _threads
+from . import _core, _threads
 
-CHUNK = 16384  # of the core: shorter vectors are not worth a second thread
 Product = Callable[[NDArray[Any]], Any]
 SMALL = (np.dtype(np.float32), np.dtype(np.float16))
 
@@ -145,7 +144,9 @@ class System:
             self.start = np.ascontiguousarray(real_vector(caller, "x0", x0, n), dtype=dtype)
         self.preconditioner = preconditioner(caller, M, n, dtype)
         self.observe = observer(caller, callback)
-        self.threads = _threads.resolve(threads, f"{caller}: ") if threads is not None or n > CHUNK else 1
+        self.threads = (
+            _threads.resolve(threads, f"{caller}: ") if threads is not None or n > _core.krylov_chunk else 1
+        )
 
     def solve(self, method: Callable[..., tuple[Any, ...]], options: dict[str, Any]) -> tuple[Any, ...]:
         """What the core's method gives."""

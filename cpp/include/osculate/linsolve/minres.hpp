@@ -1,12 +1,13 @@
 #pragma once
 // MINRES (Paige & Saunders, SIAM J. Numer. Anal. 12, 1975) for (A - shift I) x = b with a symmetric A,
 // definite or not, singular or not, from products A v alone: Lanczos' tridiagonal matrix by QR, so that every
-// iterate has the least residual of a growing space, in the preconditioner's norm. An iteration takes three
+// iterate has the least residual of a growing space, in the preconditioner's norm. An iteration takes four
 // passes over 15 n numbers.
 
 #include <utility>
 
 #include "krylov.hpp"
+#include "minres_passes.hpp"
 
 namespace osculate {
 
@@ -29,16 +30,6 @@ void check(const MinresOptions<S>& o) {
   detail::require(o.max_iterations >= 0, "max_iterations", "at least 0", o.max_iterations);
 }
 
-/// The vectors of a solve. Kept from one solve to the next they are not allocated again.
-template <class S>
-struct MinresWorkspace {
-  Vector<S> x;            ///< the start where it is warm, and the solution
-  Vector<S> v;            ///< Lanczos' vector, whose product is asked for
-  Vector<S> y, y_before;  ///< beta v in the paper, whose M^-1 is asked for: the two change places
-  Vector<S> w, w_before;  ///< directions
-  Vector<S> product, z;
-};
-
 struct MinresOutcome {
   KrylovExit exit = KrylovExit::residual;
   Index iterations = 0;
@@ -56,8 +47,8 @@ struct Minres {
   Observe& observe;
   const MinresOptions<S>& options;
   MinresWorkspace<S>& work;
+  MinresPasses<S>& pass;
   Index limit;
-  Sweep<S> sweep;
   MinresOutcome out{};
   const S* z = nullptr;  // M^-1 y, where a function makes it
   // Everything is computed for scale b; steps of x are divided by scale. The names are those of Lanczos'
@@ -73,9 +64,10 @@ struct Minres {
       if (out.iterations == limit) return end(KrylovExit::max_iterations);
       const S* q = product<S>(apply, work.v, work.product);
       ++out.products;
-      const double alpha = quotient(q);
+      const S coupling = static_cast<S>(beta_before > 0 ? beta / beta_before : 0);
+      const double alpha = pass.quotient(q, coupling);
       if (!std::isfinite(alpha)) return end(KrylovExit::nonfinite);
-      if (!lanczos(q, alpha)) return finish();
+      if (!condition(pass.lanczos(q, static_cast<S>(alpha / beta), coupling))) return finish();
       squares += alpha * alpha + beta * beta + (out.iterations > 0 ? beta_before * beta_before : 0);
       out.matrix_norm = std::sqrt(squares);
       // The last rotation acts on the new column of Lanczos' matrix; what is left gives the next one.
@@ -86,9 +78,9 @@ struct Minres {
       if (std::hypot(gamma_bar, delta_bar) <= flat * out.matrix_norm) return end(KrylovExit::least_squares);
       const double gamma = std::max(std::hypot(gamma_bar, beta), rounding * out.matrix_norm);
       cosine = gamma_bar / gamma, sine = beta / gamma;
-      const double length = cosine * phi_bar / scale;
+      pass.advance(z, unit(), static_cast<S>(1 / gamma), static_cast<S>(epsilon_before),
+                   static_cast<S>(delta), static_cast<S>(cosine * phi_bar / scale));
       phi_bar *= sine;
-      advance(1 / gamma, epsilon_before, delta, length);
       ++out.iterations;
       if (!show()) return finish();
       if (phi_bar <= enough) return end(KrylovExit::residual);
@@ -98,60 +90,35 @@ struct Minres {
   /// The first Lanczos vector, from the residual; false where there is nothing to do.
   bool start(const S* b) {
     const Index n = work.x.size();
-    const double square = sweep.template operator()<1>([=](const auto& at) {
-      const Lanes<S> v = at.load(b);
-      at.template add<0>(v, v);
-    })[0];
-    scale = safe_scale(b, n, square);
+    scale = safe_scale(b, n, pass.dot(b, b));
     if (scale == 0 || n == 0) {
       work.x.setZero();
       return stop(KrylovExit::residual);
     }
     if (std::isnan(scale)) return stop(KrylovExit::nonfinite);
     for (Vector<S>* v : {&work.y_before, &work.w, &work.w_before}) v->setZero(n);
-    residual(b, nullptr);
-    if (!condition(squared_y())) return false;
+    pass.residual(b, static_cast<S>(scale), nullptr);
+    if (!condition(pass.squared_y())) return false;
     enough = std::max(static_cast<double>(options.rtol) * beta, static_cast<double>(options.atol) * scale);
     if (options.warm_start) {
       work.v = work.x;  // the function always sees v
       const S* q = product<S>(apply, work.v, work.product);
       ++out.products;
-      residual(b, q);
-      if (!condition(squared_y())) return false;
+      pass.residual(b, static_cast<S>(scale), q);
+      if (!condition(pass.squared_y())) return false;
     }
     phi_bar = beta;
     if (phi_bar <= enough) return stop(KrylovExit::residual);
-    advance(0, 0, 0, 0);
+    pass.first_vector(z, unit());
     return true;
   }
 
-  /// y = scale (b - (A - shift I) x), without a product x is zero.
-  void residual(const S* b, const S* q) {
-    const S *x = work.x.data(), unit = static_cast<S>(scale), shift = options.shift;
-    S* y = work.y.data();
-    sweep([=](const auto& at) {
-      Lanes<S> left = at.load(b);
-      if (q) left -= at.load(q) - shift * at.load(x);
-      at.store(y, unit * left);
-    });
-  }
-
-  /// y'y, or y'M^-1 y for a diagonal preconditioner.
-  double squared_y() {
-    const S *y = work.y.data(), *d = inverse();
-    return sweep.template operator()<1>([=](const auto& at) {
-      const Lanes<S> v = at.load(y);
-      at.template add<0>(v, d ? Lanes<S>(v * at.load(d)) : v);
-    })[0];
-  }
-
-  /// beta = sqrt(y'M^-1 y), where `square` is squared_y().
+  /// beta = sqrt(y'M^-1 y), where `square` is y'y, or that already for a diagonal preconditioner.
   bool condition(double square) {
     if constexpr (!no_preconditioner<Precondition> && !diagonal_preconditioner<S, Precondition>) {
-      const S *y = work.y.data(), *made = z = product<S>(precondition, work.y, work.z);
+      z = product<S>(precondition, work.y, work.z);
       const bool zero = square == 0;
-      square = sweep.template operator()<1>(
-          [=](const auto& at) { at.template add<0>(at.load(y), at.load(made)); })[0];
+      square = pass.dot(work.y.data(), z);
       if (square == 0 && !zero) return stop(KrylovExit::preconditioner);
     }
     if (!std::isfinite(square)) return stop(KrylovExit::nonfinite);
@@ -160,57 +127,7 @@ struct Minres {
     return true;
   }
 
-  /// v'(A - shift I)v, less what rounding leaves of v'y_before. Reads 3 n numbers.
-  double quotient(const S* q) {
-    const S *v = work.v.data(), *y = work.y_before.data(), shift = options.shift;
-    const S coupling = lanczos_coupling();
-    return sweep.template operator()<1>([=](const auto& at) {
-      const Lanes<S> left = at.load(v);
-      at.template add<0>(left, at.load(q) - shift * left - coupling * at.load(y));
-    })[0];
-  }
-
-  /// y for the next vector: (A - shift I)v less its parts along the last two. Reads and writes 4 n.
-  bool lanczos(const S* q, double alpha) {
-    const S *v = work.v.data(), *y = work.y.data(), *d = inverse(), shift = options.shift;
-    const S along = static_cast<S>(alpha / beta), coupling = lanczos_coupling();
-    S* next = work.y_before.data();
-    const double square = sweep.template operator()<1>([=](const auto& at) {
-      Lanes<S> left = at.load(q) - coupling * at.load(next) - along * at.load(y);
-      if (shift != 0) left -= shift * at.load(v);
-      at.store(next, left);
-      at.template add<0>(left, d ? Lanes<S>(left * at.load(d)) : left);
-    })[0];
-    work.y.swap(work.y_before);
-    return condition(square);
-  }
-
-  /// w = inverse_gamma (v - epsilon w_before - delta w), x += length w, v = M^-1 y / beta. Reads and writes 8
-  /// n.
-  void advance(double inverse_gamma, double epsilon_before, double delta, double length) {
-    const S *w = work.w.data(), *y = z ? z : work.y.data(), *d = inverse();
-    S *v = work.v.data(), *next = work.w_before.data(), *x = work.x.data();
-    const S g = static_cast<S>(inverse_gamma), e = static_cast<S>(epsilon_before), f = static_cast<S>(delta),
-            l = static_cast<S>(length), unit = static_cast<S>(beta > 0 ? 1 / beta : 0);
-    const bool first = inverse_gamma == 0;
-    sweep([=](const auto& at) {
-      Lanes<S> u = unit * at.load(y);
-      if (d) u *= at.load(d);
-      if (!first) {
-        const Lanes<S> direction = g * (at.load(v) - e * at.load(next) - f * at.load(w));
-        at.store(next, direction);
-        at.store(x, at.load(x) + l * direction);
-      }
-      at.store(v, u);
-    });
-    if (!first) work.w.swap(work.w_before);
-  }
-
-  S lanczos_coupling() const { return static_cast<S>(beta_before > 0 ? beta / beta_before : 0); }
-  const S* inverse() const {
-    if constexpr (diagonal_preconditioner<S, Precondition>) return precondition.inverse.data();
-    return nullptr;
-  }
+  S unit() const { return static_cast<S>(beta > 0 ? 1 / beta : 0); }
 
   /// Shows the iterate; false where the observer wants no more.
   bool show() {
@@ -251,6 +168,9 @@ MinresOutcome minres(Apply&& apply, const Eigen::Ref<const Vector<S>>& b, const 
   if (!options.warm_start) work.x.setZero(n);
   for (Vector<S>* v : {&work.v, &work.y, &work.y_before, &work.w, &work.w_before, &work.product, &work.z})
     v->resize(n);
+  detail::MinresPasses<S> pass{
+      .work = work, .shift = options.shift, .sweep = Sweep<S>(n, options.threads, options.executor)};
+  if constexpr (detail::diagonal_preconditioner<S, Precondition>) pass.inverse = precondition.inverse.data();
   return detail::Minres<S, std::remove_reference_t<Apply>, std::remove_reference_t<Precondition>,
                         std::remove_reference_t<Observe>>{
       apply,
@@ -258,8 +178,8 @@ MinresOutcome minres(Apply&& apply, const Eigen::Ref<const Vector<S>>& b, const 
       observe,
       options,
       work,
-      options.max_iterations > 0 ? options.max_iterations : 5 * n,
-      Sweep<S>(n, options.threads, options.executor)}
+      pass,
+      options.max_iterations > 0 ? options.max_iterations : 5 * n}
       .run(b.data());
 }
 

@@ -70,6 +70,7 @@ class PointFitter {
  private:
   using Runs = std::vector<std::unique_ptr<Interpreter<S>>>;  ///< one a thread
   static constexpr std::ptrdiff_t block_rows = 512;  ///< of a task: enough to be worth a thread's attention
+  static constexpr std::ptrdiff_t blocks_per_thread = 4;
   static std::size_t size(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
 
   void load(std::ptrdiff_t fit) {
@@ -104,7 +105,10 @@ class PointFitter {
     const std::size_t triangle = size(packed(n_, 0)), numbers = 2 + 2 * size(n_) + triangle;
     sums_.assign(size(parts) * numbers, 0);
     std::atomic<std::ptrdiff_t> next{0};
-    parallel_for(options_.threads, options_.threads, [&](Index thread) {
+    // Waking a thread, on busy processors most of all, costs more than a few blocks.
+    const auto threads =
+        static_cast<int>(std::clamp<std::ptrdiff_t>(parts / blocks_per_thread, 1, options_.threads));
+    parallel_for(threads, threads, [&](Index thread) {
       Normal<S>& normal = normals_[size(thread)];
       for (std::ptrdiff_t part; (part = next.fetch_add(1)) < parts;) {
         const std::ptrdiff_t first = part * block_rows, last = std::min(first + block_rows, whole);

@@ -96,7 +96,7 @@ def minimize(
         ``initial_radius`` (first trust-region radius in units of ``|x0|``, default 1), ``scale`` (the metric
         D of the trust region, n positive numbers), ``disp`` (True prints a line at the end). For "newton-cg"
         ``max_cg_iterations`` (of a step, default 2 n), ``certifying_products`` (most products that look for
-        negative curvature at the end, default 30; 0: none) and ``threads`` for long vectors.
+        negative curvature at the end, default 20; 0: none) and ``threads`` for long vectors.
     fixed : array_like of bool, shape (n,), optional
         True keeps a variable at its start.
     hess_sparsity : array_like or scipy.sparse matrix, shape (n, n), optional
@@ -122,7 +122,7 @@ def minimize(
     leads on until it stops falling; such an end is a success too.
 
     "newton-cg" cannot factor the Hessian. Lanczos from a random start looks for negative curvature instead;
-    `failure_bound` of the result bounds the probability that it missed some below -1% of the spectrum's
+    `failure_bound` of the result bounds the probability that it missed some below -10% of the spectrum's
     width [4]_.
 
     References

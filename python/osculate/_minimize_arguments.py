@@ -19,7 +19,7 @@ HESSIAN_DIFFERENCES = {"2-point": 2, "3-point": 3}
 DIFFERENCED = (2, 3)
 # What the gradient's own error leaves of gtol's default
 GTOL = {CALLBACK: 1e-8, FUSED: 1e-8, 2: 1e-5, 3: 1e-6, 4: 1e-8}
-CERTIFYING_PRODUCTS = 30
+CERTIFYING_PRODUCTS = 20
 OPTIONS = {  # SciPy's names among them
     "gtol": "gtol",
     "gtol_relative": "gtol_relative",

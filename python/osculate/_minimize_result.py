@@ -106,7 +106,7 @@ class MinimizeResult(Fields):
     certificate_products: int
     """Hessian-vector products spent on the certificate, not counted in `nhvp`."""
     failure_bound: float
-    """Bound of the probability that "newton-cg" missed curvature below -1% of the spectrum's width; 0 for
+    """Bound of the probability that "newton-cg" missed curvature below -10% of the spectrum's width; 0 for
     methods that factor the Hessian."""
 
 

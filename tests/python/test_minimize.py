@@ -54,7 +54,7 @@ def test_rosenbrock(method: str, n: int) -> None:
         assert result.certificate is Certificate.no_negative_curvature_found
         assert result.hess is None
         assert result.nhev == 0
-        assert result.certificate_products == min(n, 30)
+        assert result.certificate_products == min(n, 20)
         assert 0 < result.lowest_curvature < 1  # the lowest eigenvalue is about 0.5
     else:
         assert result.certificate is Certificate.minimum

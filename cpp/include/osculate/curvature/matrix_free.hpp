@@ -20,7 +20,7 @@ struct ProductModel : Quadratic<S> {
   S predicted_reduction(const Vector<S>&) const { return promise; }
 
   bool may_be_minimum() {
-    constexpr S resolution = S(0.01);
+    constexpr S resolution = S(0.1);
     const Index n = this->gradient.size();
     if (certifying_products == 0) {
       this->curvature = {.certificate = Certificate::first_order_only};

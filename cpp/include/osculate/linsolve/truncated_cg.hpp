@@ -14,6 +14,7 @@ class TruncatedCg {
  public:
   Index max_iterations = 0;  ///< of one solve; 0: 2 n, as rounding may make CG take more than n
   int threads = 1;
+  S enough = 0;  ///< a residual below which no step is solved for: about what the gradient may be at the end
   Index iterations = 0;  ///< out: in all
 
   void prepare(const ProductModel<S>& q) {
@@ -25,6 +26,7 @@ class TruncatedCg {
       if (safeguard > S(0.1)) eta_ = std::max(eta_, safeguard);
     }
     eta_ = std::clamp(eta_, least_eta, largest_eta);
+    rtol_ = g > 0 ? std::clamp(enough / g, eta_, largest_eta) : eta_;
     previous_ = g;
     solved_ = false;
   }
@@ -51,7 +53,7 @@ class TruncatedCg {
       return true;
     }
     right_side_ = -q.gradient;
-    const CgOptions<S> options{.rtol = eta_,
+    const CgOptions<S> options{.rtol = rtol_,
                                .max_iterations = max_iterations > 0 ? max_iterations : 2 * right_side_.size(),
                                .radius = trial.radius,
                                .threads = threads};
@@ -68,7 +70,7 @@ class TruncatedCg {
 
   CgWorkspace<S> work_;
   Vector<S> right_side_, direction_;
-  S eta_ = largest_eta, previous_ = 0, length_ = 0;
+  S eta_ = largest_eta, rtol_ = largest_eta, previous_ = 0, length_ = 0;
   S slope_ = 0, curvature_ = 0;  ///< g'd and d'Bd of the whole direction
   bool solved_ = false;
 };

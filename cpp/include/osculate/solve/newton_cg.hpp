@@ -16,7 +16,7 @@ struct NewtonCgOptions {
   S initial_radius = 1;         ///< in units of |x0|, or of the first Cauchy step where x0 = 0
   Index max_cg_iterations = 0;  ///< of one step; 0: 2 n
   Index certifying_products =
-      30;           ///< most of the products that look for negative curvature at the end; 0: none
+      20;           ///< most of the products that look for negative curvature at the end; 0: none
   int threads = 1;  ///< for vectors of many thousand elements
 };
 
@@ -73,6 +73,7 @@ NewtonCgResult<S> newton_cg(P& problem, const Vector<S>& x0, const NewtonCgOptio
   MatrixFree<S> curvature{options.certifying_products};
   TruncatedCg<S> linsolve;
   linsolve.max_iterations = options.max_cg_iterations, linsolve.threads = options.threads;
+  linsolve.enough = options.tolerances.gtol / 2;
   TrustRegion<S> globalize{.initial_radius = options.initial_radius, .inexact = true};
   NewtonCgResult<S> result{minimize_loop(function, x0, q, curvature, linsolve, globalize, Bounds<S>{},
                                          options.tolerances, observe)};

@@ -96,9 +96,10 @@ def gulf(
 
 def gulf_jacobian(x: Array, m: int = 99) -> Array:
     d = _gulf_data(m)[1] - x[1]
-    power = np.abs(d) ** x[2]
+    size = np.where(d.real < 0, -d, d)
+    power = size ** x[2]
     e = np.exp(-power / x[0]) * power / x[0]
-    return np.column_stack([e / x[0], e * x[2] / d, -e * np.log(np.abs(d))])
+    return np.column_stack([e / x[0], e * x[2] / d, -e * np.log(size)])
 
 
 def box_3d(x: Array, m: int = 10) -> Array:  # (12)

@@ -123,7 +123,7 @@ def watson_jacobian(x: Array) -> Array:
     powers = t**j
     derivative = np.zeros_like(powers)
     derivative[:, 1:] = j[1:] * powers[:, :-1]
-    J = np.zeros((31, len(x)))
+    J = np.zeros((31, len(x)), dtype=x.dtype)
     J[:29] = derivative - 2 * (powers @ x)[:, None] * powers
     J[29, 0] = 1
     J[30, :2] = -2 * x[0], 1
@@ -177,7 +177,7 @@ def brown_almost_linear(x: Array) -> Array:  # (27)
 
 
 def brown_almost_linear_jacobian(x: Array) -> Array:
-    J = 1 + np.eye(len(x))
+    J = (1 + np.eye(len(x))).astype(x.dtype)
     J[-1] = [np.prod(np.delete(x, j)) for j in range(len(x))]
     return J
 

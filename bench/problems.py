@@ -1,6 +1,7 @@
-"""Every problem of the tests and benches: `nist()`, `mgh()`, `bounded()`.
+"""Every problem of the tests and benches: `nist()`, `mgh()`, `bounded()`, `smooth()`, `special()`.
 
-Each is a `problem.Problem`: name, residual(x), analytic jacobian(x), starts, the right ends of each start.
+The first three give `problem.Problem`: name, residual(x), analytic jacobian(x), starts, the right ends of
+each start. The others give `objective.Objective`: value, gradient, Hessian and its products, starts.
 """
 
 from __future__ import annotations
@@ -8,9 +9,25 @@ from __future__ import annotations
 import bounded as _bounded
 import mgh as _mgh
 import nist_data as _nist_data
+import objectives_pairs as _pairs
+import objectives_special as _special
+import objectives_squares as _squares
+from objective import Objective
 from problem import Array, End, Problem, correct_digits, reached_end
 
-__all__ = ["Array", "End", "Problem", "bounded", "correct_digits", "mgh", "nist", "reached_end"]
+__all__ = [
+    "Array",
+    "End",
+    "Objective",
+    "Problem",
+    "bounded",
+    "correct_digits",
+    "mgh",
+    "nist",
+    "reached_end",
+    "smooth",
+    "special",
+]
 
 
 def nist() -> list[Problem]:
@@ -26,3 +43,13 @@ def mgh() -> list[Problem]:
 def bounded() -> list[Problem]:
     """25 problems with bounds active at the solution, two or three starts each."""
     return _bounded.problems()
+
+
+def smooth() -> list[Objective]:
+    """Unconstrained minimization, n from 2 to 1000, most from two starts."""
+    return [*_squares.small(), *_squares.large(), *_pairs.problems()]
+
+
+def special() -> list[Objective]:
+    """Singular, infinite and undefined Hessians, saddles and maxima as starts."""
+    return _special.problems()

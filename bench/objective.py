@@ -2,7 +2,7 @@
 
 Three ways to state one: a sum of squares from residual, Jacobian and sum_i w_i r_i'' (`of_squares`), a
 sum of squares whose Jacobian accepts complex arguments (`of_small_squares`), and a sum of terms of two
-variables each (`of_pairs`). Complex step (Squire & Trapp, SIAM Rev. 40, 1998) makes derivatives exact to rounding.
+variables each (`of_pairs`). Complex step (Squire & Trapp, SIAM Rev. 40, 1998) is exact to rounding.
 """
 
 from __future__ import annotations

@@ -18,6 +18,7 @@ from typing import Any
 
 import batch_report
 import krylov
+import minimize_report
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
@@ -93,6 +94,8 @@ def render(record: dict[str, Any]) -> str:
         parts.append(batch_report.footer(record))
     elif record["bench"] == "cg":
         parts = [krylov.table(label, table, _table) for label, table in record["tables"].items()]
+    elif record["bench"] == "minimize":
+        parts = [minimize_report.table(label, table, _table) for label, table in record["tables"].items()]
     else:
         draw = _overhead if record["bench"] == "overhead" else _accuracy
         parts = [draw(label, table) for label, table in record["tables"].items()]

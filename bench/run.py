@@ -2,10 +2,12 @@
 
     python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg [--noisy]
     python bench/run.py batch --quick
+    python bench/run.py nist|mgh|bounded|damping|overhead|batch|minimize [--noisy]
+    python bench/run.py batch|minimize --quick
 
 Refuses when the load average is above 0.3, other work would be measured too; `--noisy` runs all the same
 and marks the figures. README numbers come from the json files through report.py.
-`--quick` is a smoke test of the batch bench in less than a minute: it writes no file.
+`--quick` is a smoke test of a bench in less than a minute: it writes no file.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from pathlib import Path
 import environment
 
 RESULTS = Path(__file__).resolve().parent / "results"
+QUICK = ("batch", "minimize")
 BENCHES = {  # name: (module, function), imported only once the environment is clean
     "nist": ("accuracy", "nist"),
     "mgh": ("accuracy", "mgh"),
@@ -27,6 +30,7 @@ BENCHES = {  # name: (module, function), imported only once the environment is c
     "overhead": ("overhead", "overhead"),
     "batch": ("batch", "batch"),
     "cg": ("krylov", "cg"),
+    "minimize": ("minimize", "minimize"),
 }
 
 
@@ -34,10 +38,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
     parser.add_argument("bench", choices=BENCHES, help="what to measure")
     parser.add_argument("--noisy", action="store_true", help="run under load and mark the figures")
-    parser.add_argument("--quick", action="store_true", help="batch alone: few fits, writes nothing")
+    parser.add_argument(
+        "--quick", action="store_true", help="batch and minimize: a small part, writes nothing"
+    )
     options = parser.parse_args(arguments)
-    if options.quick and options.bench != "batch":
-        parser.error("only batch has --quick")
+    if options.quick and options.bench not in QUICK:
+        parser.error("only batch and minimize have --quick")
     recorder = environment.Recorder()
     if recorder.noisy and not (options.noisy or options.quick):
         limit = environment.QUIET_LOAD

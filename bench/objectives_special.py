@@ -15,9 +15,9 @@ from objectives_pairs import double_well_chain, himmelblau_terms
 from problem import Array
 
 
-def _ridge(n: int, kind: str) -> Objective:
-    """h(a'x) with a = 1, 1/2, ..., 1/n: the Hessian h'' aa' has rank one, exactly up to rounding."""
-    a = 1 / np.arange(1.0, n + 1)
+def _ridge(n: int, kind: str, *, ones: bool = False) -> Objective:
+    """h(a'x), a = 1, 1/2, ..., 1/n: the Hessian h'' aa' has rank one up to rounding, exactly with a = 1."""
+    a = np.ones(n) if ones else 1 / np.arange(1.0, n + 1)
     h = {
         "quadratic": (lambda s: (s - 1) ** 2 / 2, lambda s: s - 1, lambda s: 1.0),
         "cosh": (np.cosh, np.sinh, np.cosh),
@@ -25,7 +25,7 @@ def _ridge(n: int, kind: str) -> Objective:
                 lambda s: 1 / (2 + np.exp(s) + np.exp(-s))),
     }[kind]  # fmt: skip
     return Objective(
-        name=f"rank_one_{kind}_{n}",
+        name=f"rank_one_{kind}_{n}{'_exactly' * ones}",
         value=lambda x: float(h[0](a @ x)),
         gradient=lambda x: h[1](a @ x) * a,
         hessian=lambda x: h[2](a @ x) * np.outer(a, a),
@@ -46,13 +46,23 @@ def _separable(name: str, value: Any, slope: Any, bend: Any, x0: Any, **facts: A
     )
 
 
+def _powers(p: float) -> tuple[Any, Any, Any]:
+    """|x|^p and its derivatives."""
+    return (
+        lambda x: np.abs(x) ** p,
+        lambda x: p * np.sign(x) * np.abs(x) ** (p - 1),
+        lambda x: p * (p - 1) * np.abs(x) ** (p - 2),
+    )
+
+
 def _power(p: float, x0: Any, name: str) -> Objective:
     """sum |x_i|^p + (x_i - 1)^2, 1 < p < 2: the Hessian is infinite where x_i = 0, which is no minimum."""
+    value, slope, bend = _powers(p)
     return _separable(
         name,
-        lambda x: np.abs(x) ** p + (x - 1) ** 2,
-        lambda x: p * np.sign(x) * np.abs(x) ** (p - 1) + 2 * (x - 1),
-        lambda x: p * (p - 1) * np.abs(x) ** (p - 2) + 2,
+        lambda x: value(x) + (x - 1) ** 2,
+        lambda x: slope(x) + 2 * (x - 1),
+        lambda x: bend(x) + 2,
         x0,
     )
 
@@ -107,9 +117,11 @@ def problems() -> list[Objective]:
     steep = (lambda x: np.exp(x**2), lambda x: 2 * x * np.exp(x**2), lambda x: (2 + 4 * x**2) * np.exp(x**2))
     return [
         *(_ridge(n, kind) for n in (2, 10, 100) for kind in ("quadratic", "cosh", "log")),
+        *(_ridge(n, kind, ones=True) for n in (2, 10, 100) for kind in ("quadratic", "log")),
         _power(1.5, [0.0, 2.0], "infinite_at_start"),
         _power(4 / 3, [-1.0, 3.0, -2.0], "infinite_on_the_way"),
-        _separable("infinite_by_overflow", *steep, [26.6]),
+        _separable("infinite_at_minimum", *_powers(4 / 3), [1.0]),  # a step of length |x0| ends at 0 exactly
+        _separable("infinite_by_overflow", *steep, [26.53]),
         _separable("undefined_outside", *log, [0.9, -0.99]),
         _separable("undefined_below_zero", *root, [1e-3, 100.0]),
         _norm_cubed(),

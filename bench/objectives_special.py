@@ -114,14 +114,14 @@ def problems() -> list[Objective]:
            lambda x: 2 + 2 * (1 + x**2) / (1 - x**2) ** 2)  # fmt: skip
     root = (lambda x: np.sqrt(x) - 2 * np.log(x), lambda x: 0.5 / np.sqrt(x) - 2 / x,
             lambda x: 2 / x**2 - 0.25 / x**1.5)  # fmt: skip
-    steep = (lambda x: np.exp(x**2), lambda x: 2 * x * np.exp(x**2), lambda x: (2 + 4 * x**2) * np.exp(x**2))
+    entropy = (lambda x: x * np.log(x) - x, np.log, lambda x: 1 / x)
     return [
         *(_ridge(n, kind) for n in (2, 10, 100) for kind in ("quadratic", "cosh", "log")),
         *(_ridge(n, kind, ones=True) for n in (2, 10, 100) for kind in ("quadratic", "log")),
         _power(1.5, [0.0, 2.0], "infinite_at_start"),
         _power(4 / 3, [-1.0, 3.0, -2.0], "infinite_on_the_way"),
         _separable("infinite_at_minimum", *_powers(4 / 3), [1.0]),  # a step of length |x0| ends at 0 exactly
-        _separable("infinite_by_overflow", *steep, [26.53]),
+        _separable("infinite_by_overflow", *entropy, [1e-310, 2.0]),
         _separable("undefined_outside", *log, [0.9, -0.99]),
         _separable("undefined_below_zero", *root, [1e-3, 100.0]),
         _norm_cubed(),

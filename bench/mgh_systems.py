@@ -5,6 +5,8 @@ Numbers in brackets are the paper's; sizes follow the argument's length. Residua
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 
 from problem import Array
@@ -221,6 +223,7 @@ def broyden_tridiagonal_jacobian(x: Array) -> Array:
     return np.diag(3 - 4 * x) - np.eye(n, k=-1) - 2 * np.eye(n, k=1)
 
 
+@functools.cache
 def _band(n: int) -> Array:
     return np.tri(n, k=1) - np.tri(n, k=-6) - np.eye(n)  # five below the diagonal, one above
 

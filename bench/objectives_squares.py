@@ -14,7 +14,7 @@ import numpy as np
 import mgh
 import mgh_systems as systems
 from objective import Objective, of_small_squares, of_squares, starts_of
-from problem import Array, Function
+from problem import Array
 
 # From ten times the start values overflow, or all exponentials have underflowed and leave nothing to fit.
 ONE_START = (
@@ -93,18 +93,54 @@ def _second_almost_linear(x: Array, w: Array) -> Array:
     return bend
 
 
-def _sparse(jacobian: Function) -> Callable[[Array], Any]:
-    from scipy.sparse import csr_array
+def _diagonals(n: int, around: dict[int, Any]) -> Any:
+    """A sparse matrix from {offset: diagonal}."""
+    from scipy.sparse import diags_array
 
-    return lambda x: csr_array(jacobian(x))
+    full = [np.broadcast_to(np.asarray(d, dtype=float), n - abs(k)) for k, d in around.items()]
+    return diags_array(full, offsets=list(around), shape=(n, n), format="csr")
 
 
-def _large(name: str, x0: Array, second: Any, *factors: int, sparse: bool = False, **facts: Any) -> Objective:
-    jacobian = getattr(systems, f"{name}_jacobian")
+def _sparse_tridiagonal(n: int) -> Callable[[Array], Any]:
+    return lambda x: _diagonals(n, {0: 3 - 4 * x, -1: -1.0, 1: -2.0})
+
+
+def _sparse_banded(n: int) -> Callable[[Array], Any]:
+    def jacobian(x: Array) -> Any:
+        slope = -(1 + 2 * x)
+        below = {-k: slope[: n - k] for k in range(1, 6)}
+        return _diagonals(n, {0: 2 + 15 * x**2, 1: slope[1:], **below})
+
+    return jacobian
+
+
+def _sparse_boundary(n: int) -> Callable[[Array], Any]:
+    h = 1 / (n + 1)
+    t = h * np.arange(1, n + 1)
+    return lambda x: _diagonals(n, {0: 2 + 1.5 * h**2 * (x + t + 1) ** 2, -1: -1.0, 1: -1.0})
+
+
+def _sparse_penalty_1(n: int) -> Callable[[Array], Any]:
+    from scipy.sparse import csr_array, vstack
+
+    top = _diagonals(n, {0: np.sqrt(1e-5)})
+    return lambda x: vstack([top, csr_array(2 * x[None, :])], format="csr")
+
+
+SPARSE = {
+    "broyden_tridiagonal": _sparse_tridiagonal,
+    "broyden_banded": _sparse_banded,
+    "discrete_boundary_value": _sparse_boundary,
+    "penalty_1": _sparse_penalty_1,
+}
+
+
+def _large(name: str, x0: Array, second: Any, *factors: int, **facts: Any) -> Objective:
+    jacobian = SPARSE[name](len(x0)) if name in SPARSE else getattr(systems, f"{name}_jacobian")
     return of_squares(
         f"{name}_{len(x0)}",
         getattr(systems, name),
-        _sparse(jacobian) if sparse else jacobian,
+        jacobian,
         second,
         starts_of(x0, *factors),
         **facts,
@@ -153,17 +189,17 @@ def large() -> list[Objective]:
     for n in (100, 1000):
         inner = np.arange(1, n + 1) / (n + 1)
         found += [
-            _large("broyden_tridiagonal", -np.ones(n), _second_tridiagonal, 10, sparse=True),
-            _large("broyden_banded", -np.ones(n), _second_banded, 10, sparse=True),
-            _large("discrete_boundary_value", inner * (inner - 1), _second_boundary, 10, sparse=True),
-            _large("penalty_1", np.arange(1.0, n + 1), _second_penalty_1, sparse=True),
+            _large("broyden_tridiagonal", -np.ones(n), _second_tridiagonal, 10),
+            _large("broyden_banded", -np.ones(n), _second_banded, 10),
+            _large("discrete_boundary_value", inner * (inner - 1), _second_boundary, 10),
+            _large("penalty_1", np.arange(1.0, n + 1), _second_penalty_1),
             _dimensioned_jacobian_free(n),
         ]
     inner = np.arange(1, 101) / 101
     return [
         *found,
         _large("discrete_integral", inner * (inner - 1), _second_integral, 10),
-        _large("penalty_2", np.full(100, 0.5), _second_penalty_2, sparse=True, gtol=1e-4),
+        _large("penalty_2", np.full(100, 0.5), _second_penalty_2, gtol=1e-4),
         _large("trigonometric", np.full(100, 0.01), _second_trigonometric),
         _large("brown_almost_linear", np.full(100, 0.5), _second_almost_linear),
         of_squares(

@@ -6,5 +6,7 @@
 #include "linsolve/modified_cholesky.hpp"
 #include "linsolve/subproblem.hpp"
 #include "solve/gauss_newton.hpp"
+#include "solve/hessian_free.hpp"
 #include "solve/levenberg_marquardt.hpp"
 #include "solve/newton.hpp"
+#include "solve/newton_cg.hpp"

@@ -43,6 +43,8 @@ class ProductsOfFunction {
   }
   void product(const Vector<S>& x, const Vector<S>& v, Vector<S>& out) { problem_.product(x, v, out); }
   S last_value() const { return value_; }
+  /// The solve goes on from a point whose value was not the last that it asked for.
+  void back_to(S value) { value_ = value; }
   S epsilon() const { return std::numeric_limits<S>::epsilon(); }
   S product_noise() const {
     if constexpr (requires(P& p) { p.product_noise(); })

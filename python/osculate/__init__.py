@@ -9,6 +9,8 @@ from . import _isa as _isa  # loads the compiled core that fits this CPU
 from ._batch_result import FitResult, Flag, Interrupted
 from ._curve_fit import curve_fit
 from ._fit import fit
+from ._hessian_free import HessianFree
+from ._hessian_free_step import HessianFreeStep
 from ._least_squares import least_squares
 from ._minimize import minimize
 from ._minimize_result import Certificate, MinimizeResult
@@ -23,6 +25,8 @@ __all__ = [
     "Certificate",
     "FitResult",
     "Flag",
+    "HessianFree",
+    "HessianFreeStep",
     "Interrupted",
     "LeastSquaresResult",
     "MinimizeResult",

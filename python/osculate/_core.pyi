@@ -88,6 +88,37 @@ def newton_cg(
 
 krylov_chunk: int
 
+def hessian_free(
+    caller: str,
+    fun: Callable[..., Any],
+    jac: object,
+    gradient_source: int,
+    hessp: object,
+    product_source: int,
+    x0: NDArray[Any],
+    ftol: float,
+    xtol: float,
+    gtol: float,
+    gtol_relative: float,
+    max_evaluations: int,
+    max_iterations: int,
+    certifying_products: int,
+    step: dict[str, Any],
+    observe: Callable[..., bool | None] | None,
+) -> tuple[Any, ...]: ...
+def hessian_free_sentence(exit: int) -> str: ...
+def hessian_free_step(
+    caller: str,
+    theta: NDArray[Any],
+    value: float | None,
+    loss: Callable[[NDArray[Any]], Any],
+    gradient: NDArray[Any],
+    product: Callable[[NDArray[Any]], Any],
+    precondition: NDArray[Any] | Callable[[NDArray[Any]], Any] | None,
+    damping: float,
+    direction: NDArray[Any] | None,
+    options: dict[str, Any],
+) -> tuple[Any, ...]: ...
 def krylov_sentence(exit: int) -> str: ...
 def cg(
     caller: str,

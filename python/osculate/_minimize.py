@@ -8,23 +8,24 @@ from typing import Any
 import numpy as np
 
 from . import _arguments as arg
-from . import _core, _threads
+from . import _core
 from ._minimize_arguments import (
     GTOL,
     approximations,
-    certifying_products,
     read_gradient,
     read_hessian,
     read_options,
     read_products,
 )
-from ._minimize_result import MinimizeResult, from_newton, from_newton_cg
+from ._minimize_products import solve_hessian_free, solve_newton_cg
+from ._minimize_result import MinimizeResult, from_newton, from_products
 from ._observe_minimize import MinimizeObserver
 from ._sparsity import hessian_pattern
 
 WHO = "minimize"
 STRATEGIES = {"newton": 0, "newton-linesearch": 1}
-METHODS = (*STRATEGIES, "newton-cg")
+PRODUCTS = {"newton-cg": solve_newton_cg, "hessian-free": solve_hessian_free}
+METHODS = (*STRATEGIES, *PRODUCTS)
 SCIPY_NAMES = {"trust-exact": "newton", "trust-ncg": "newton-cg", "trust-krylov": "newton-cg"}
 MANY = 200  # variables from which on a differenced Hessian is not formed unasked
 
@@ -61,12 +62,16 @@ def minimize(
         The start; must lie within the bounds, and may lie on them.
     args : tuple
         Passed on to `fun`, `jac` and `hess`.
-    method : {"newton", "newton-linesearch", "newton-cg"}, optional
+    method : {"newton", "newton-linesearch", "newton-cg", "hessian-free"}, optional
         "newton" takes the exact trust-region step of More & Sorensen [1]_; "newton-linesearch" backtracks
         along the step of a shifted Hessian [2]_; "newton-cg" needs products H v only, for truncated conjugate
-        gradients in a trust region [3]_. SciPy's "trust-exact", "trust-ncg" and "trust-krylov" stand for the
-        first and the last. Default: "newton-cg" with `hessp`, or without `hess` and bounds from 200 variables
-        on; else "newton".
+        gradients in a trust region [3]_; "hessian-free" takes those, or Gauss-Newton products in their place,
+        for damped CG whose iterates `fun` judges [6]_; `HessianFree` is that with batches. SciPy's
+        "trust-exact" stands for "newton", "trust-ncg" and "trust-krylov" for "newton-cg". Default:
+        "newton-cg" with `hessp`, or without `hess` and bounds from 200 variables on; else "newton".
+        Gauss-Newton-CG, for sums of squares whose Jacobian is known by products J v and J'u, is
+        `least_squares` with a linear operator from `jac`: its LSMR spans the same Krylov spaces without
+        squaring the condition.
     jac : callable, True, {"2-point", "3-point", "cs"} or None
         The gradient, shape (n,). True: `fun` returns ``(value, gradient)``. By forward or central
         differences, or by complex step (exact to rounding, for a `fun` that computes with complex numbers).
@@ -75,8 +80,8 @@ def minimize(
         The Hessian, shape (n, n), dense or scipy.sparse; its lower triangle counts. By differences of the
         gradient otherwise; None means "2-point" where the gradient is given, "3-point" where it is not.
     hessp : callable, optional
-        ``hessp(x, v, *args)`` gives H(x) v, shape (n,), for "newton-cg". Without it the products are those of
-        `hess`, or differences of the gradient.
+        ``hessp(x, v, *args)`` gives H(x) v, shape (n,), for "newton-cg" and "hessian-free". Without it the
+        products are those of `hess`, or differences of the gradient.
     bounds : sequence of pairs, scipy.optimize.Bounds or None
         ``(low, high)`` for each variable, None where there is none. Equal bounds fix a variable.
     constraints : empty
@@ -97,6 +102,11 @@ def minimize(
         D of the trust region, n positive numbers), ``disp`` (True prints a line at the end). For "newton-cg"
         ``max_cg_iterations`` (of a step, default 2 n), ``certifying_products`` (most products that look for
         negative curvature at the end, default 20; 0: none) and ``threads`` for long vectors.
+        and "hessian-free" ``max_cg_iterations`` (of a step, default 2 n; of "hessian-free" at most 250),
+        ``certifying_products`` (most products that look for negative curvature at the end, default 30; 0:
+        none) and ``threads`` for long vectors; "hessian-free" has no radius and no scale, but ``damping``
+        (the first lambda, default 1e-3 of the curvature along the gradient), ``min_damping``, ``decay``,
+        ``progress_tolerance`` and ``checkpoint_ratio`` of `HessianFree`.
     fixed : array_like of bool, shape (n,), optional
         True keeps a variable at its start.
     hess_sparsity : array_like or scipy.sparse matrix, shape (n, n), optional
@@ -124,6 +134,9 @@ def minimize(
     "newton-cg" cannot factor the Hessian. Lanczos from a random start looks for negative curvature instead;
     `failure_bound` of the result bounds the probability that it missed some below -10% of the spectrum's
     width [4]_.
+    "newton-cg" and "hessian-free" cannot factor the Hessian. Lanczos from a random start looks for negative
+    curvature instead; `failure_bound` of the result bounds the probability that it missed some below -1% of
+    the spectrum's width [4]_. Where the products are Gauss-Newton's they speak of that matrix alone.
 
     References
     ----------
@@ -136,6 +149,7 @@ def minimize(
        algorithms with a random start", SIAM J. Matrix Anal. Appl. 13, 1992, doi:10.1137/0613066.
     .. [5] A. R. Curtis, M. J. D. Powell and J. K. Reid, "On the estimation of sparse Jacobian matrices",
        J. Inst. Maths Applics 13, 1974, doi:10.1093/imamat/13.1.117.
+    .. [6] J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
 
     Examples
     --------
@@ -164,19 +178,17 @@ def minimize(
     constrained = lower is not None or mask is not None
     name = _method(method, n, hess, hessp, constrained, hess_sparsity is not None)
     gradient, gradient_source = read_gradient(WHO, jac, extra)
-    if name == "newton-cg":
+    if name in PRODUCTS:
         if constrained:
-            raise ValueError(
-                f"{WHO}: method 'newton-cg' takes no bounds and no fixed variables; 'newton' does"
-            )
+            raise ValueError(f"{WHO}: method {name!r} takes no bounds and no fixed variables; 'newton' does")
         hessian, hessian_source = read_products(WHO, hess, hessp, extra, gradient_source)
     else:
         if hessp is not None:
             raise ValueError(f"{WHO}: method {name!r} takes hess, not hessp; 'newton-cg' takes hessp")
         hessian, hessian_source = read_hessian(WHO, hess, extra, gradient_source)
-    if hess_sparsity is not None and (name == "newton-cg" or hessian is not None):
+    if hess_sparsity is not None and (name in PRODUCTS or hessian is not None):
         raise ValueError(f"{WHO}: hess_sparsity is for a Hessian by differences, which {name!r} has not here")
-    approximated = approximations(gradient_source, hessian_source, products=name == "newton-cg")
+    approximated = approximations(gradient_source, hessian_source, products=name in PRODUCTS)
     chosen = read_options(WHO, options, tol, name)
     if callback is not None and not callable(callback):
         raise TypeError(f"{WHO}: callback must be callable, got {arg.shown(callback)}")
@@ -189,24 +201,9 @@ def minimize(
         arg.count(WHO, "options['max_evaluations']", chosen.get("max_evaluations")),
         arg.count(WHO, "options['maxiter']", chosen.get("max_iterations")),
     )
-    radius = arg.positive(WHO, "options['initial_radius']", chosen.get("initial_radius", 1.0))
-    if name == "newton-cg":
-        out = _core.newton_cg(
-            WHO,
-            function,
-            gradient,
-            gradient_source,
-            hessian,
-            hessian_source,
-            start,
-            *tests,
-            radius,
-            arg.count(WHO, "options['max_cg_iterations']", chosen.get("max_cg_iterations")),
-            certifying_products(WHO, chosen),
-            _threads.resolve(chosen.get("threads"), f"{WHO}: "),
-            observe,
-        )
-        result = from_newton_cg(out, approximated)
+    if name in PRODUCTS:
+        called = (WHO, function, gradient, gradient_source, hessian, hessian_source, start, *tests)
+        result = from_products(PRODUCTS[name](called, chosen, observe), name, approximated)
     else:
         scale = chosen.get("scale")
         out = _core.minimize(
@@ -224,7 +221,7 @@ def minimize(
             *tests,
             None if scale is None else arg.positive_vector(WHO, "options['scale']", scale, n),
             STRATEGIES[name],
-            radius,
+            arg.positive(WHO, "options['initial_radius']", chosen.get("initial_radius", 1.0)),
             observe,
         )
         result = from_newton(out, lower, upper, name, approximated)

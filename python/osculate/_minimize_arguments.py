@@ -29,13 +29,15 @@ OPTIONS = {  # SciPy's names among them
     "max_iterations": "max_iterations",
     "maxfev": "max_evaluations",
     "max_evaluations": "max_evaluations",
-    "initial_radius": "initial_radius",
     "disp": "disp",
 }
+MATRIX_FREE = ("max_cg_iterations", "certifying_products", "threads")
+HESSIAN_FREE = ("damping", "min_damping", "decay", "progress_tolerance", "checkpoint_ratio")
 OPTIONS_OF = {
-    "newton": {"scale": "scale"},
-    "newton-linesearch": {"scale": "scale"},
-    "newton-cg": {name: name for name in ("max_cg_iterations", "certifying_products", "threads")},
+    "newton": ("initial_radius", "scale"),
+    "newton-linesearch": ("initial_radius", "scale"),
+    "newton-cg": ("initial_radius", *MATRIX_FREE),
+    "hessian-free": (*HESSIAN_FREE, *MATRIX_FREE),
 }
 
 
@@ -112,12 +114,11 @@ def read_options(who: str, options: Any, tol: Any, method: str) -> dict[str, Any
         return chosen
     if not isinstance(options, Mapping):
         raise TypeError(f"{who}: options must be a dict, got {arg.shown(options)}")
-    known = OPTIONS | OPTIONS_OF[method]
+    known = OPTIONS | {name: name for name in OPTIONS_OF[method]}
     unknown = sorted(str(key) for key in options if key not in known)
     if unknown:
-        raise ValueError(
-            f"{who}: options of method {method!r} may have {', '.join(known)}, got {', '.join(unknown)}"
-        )
+        names = ", ".join(dict.fromkeys(known.values()))
+        raise ValueError(f"{who}: options of method {method!r} may have {names}, got {', '.join(unknown)}")
     return chosen | {known[key]: value for key, value in options.items()}
 
 

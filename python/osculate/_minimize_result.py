@@ -102,12 +102,14 @@ class MinimizeResult(Fields):
     """What was not given and how it was approximated, such as "jac: 3-point"."""
     lowest_curvature: float
     """Lowest eigenvalue of the Hessian where the certificate needed it, the lowest Ritz value of
-    "newton-cg", else NaN."""
+    the methods that need products only, else NaN."""
     certificate_products: int
     """Hessian-vector products spent on the certificate, not counted in `nhvp`."""
     failure_bound: float
     """Bound of the probability that "newton-cg" missed curvature below -10% of the spectrum's width; 0 for
     methods that factor the Hessian."""
+    """Bound of the probability that a method of products missed curvature below -1% of the spectrum's width;
+    0 for methods that factor the Hessian."""
 
 
 def from_newton(
@@ -147,8 +149,8 @@ def from_newton(
     )
 
 
-def from_newton_cg(out: tuple[Any, ...], approximated: tuple[str, ...]) -> MinimizeResult:
-    """The result of the core's `newton_cg`."""
+def from_products(out: tuple[Any, ...], method: str, approximated: tuple[str, ...]) -> MinimizeResult:
+    """The result of the core's methods that need products only."""
     (x, f, gradient, optimality, status, iterations, nfev, njev, nhvp, points, trace, certificate, lowest,
      products, bound, _) = out  # fmt: skip
     return MinimizeResult(
@@ -166,7 +168,7 @@ def from_newton_cg(out: tuple[Any, ...], approximated: tuple[str, ...]) -> Minim
         nhvp=nhvp - products,
         evaluations=points,
         trace=trace,
-        method="newton-cg",
+        method=method,
         approximated=approximated,
         lowest_curvature=lowest,
         certificate_products=products,

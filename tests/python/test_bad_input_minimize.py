@@ -47,6 +47,26 @@ BAD: list[tuple[dict[str, Any], type[Exception], tuple[str, ...]]] = [
         ValueError,
         ("minimize: method 'newton-cg' takes no bounds and no",),
     ),
+    (
+        {"method": "hessian-free", "fixed": [True, False]},
+        ValueError,
+        ("minimize: method 'hessian-free' takes no bounds and no",),
+    ),
+    (
+        {"method": "hessian-free", "options": {"scale": 1}},
+        ValueError,
+        ("minimize: options of method 'hessian-free' may have", "got scale"),
+    ),
+    (
+        {"method": "hessian-free", "options": {"decay": 2}},
+        ValueError,
+        ("minimize: options['decay'] must be between 0 and 1, got 2",),
+    ),
+    (
+        {"method": "hessian-free", "options": {"damping": 0}},
+        ValueError,
+        ("minimize: options['damping'] must be positive and finite, got 0",),
+    ),
     ({"fixed": [1, 0]}, ValueError, ("minimize: fixed must be a boolean mask of shape (2,)",)),
     ({"tol": -1}, ValueError, ("minimize: gtol must be finite and at least the machine epsilon",)),
     ({"tol": "a"}, TypeError, ("minimize: gtol must be a number, got 'a'",)),

@@ -11,7 +11,7 @@ from scipy.optimize import rosen, rosen_der, rosen_hess, rosen_hess_prod
 
 from osculate import Status, minimize
 
-METHODS = ("newton", "newton-linesearch", "newton-cg")
+METHODS = ("newton", "newton-linesearch", "newton-cg", "hessian-free")
 GIVEN: dict[str, Any] = {"jac": rosen_der, "hess": rosen_hess}
 START = [-1.2, 1.0]
 

@@ -12,12 +12,14 @@ from scipy.optimize import rosen, rosen_der, rosen_hess, rosen_hess_prod
 
 from osculate import Certificate, minimize
 
-METHODS = ("newton", "newton-linesearch", "newton-cg")
+METHODS = ("newton", "newton-linesearch", "newton-cg", "hessian-free")
+PRODUCTS = METHODS[2:]
 DENSE = METHODS[:2]
 ROSEN = {
     "newton": {"jac": rosen_der, "hess": rosen_hess},
     "newton-linesearch": {"jac": rosen_der, "hess": rosen_hess},
     "newton-cg": {"jac": rosen_der, "hessp": rosen_hess_prod},
+    "hessian-free": {"jac": rosen_der, "hessp": rosen_hess_prod},
 }
 
 
@@ -30,7 +32,7 @@ def test_derivatives_that_are_not_given(method: str, jac: Any) -> None:
     np.testing.assert_allclose(result.x, 1, atol=1e-4 if jac == "2-point" else 1e-5)
     rule = {None: "3-point", "2-point": "2-point", "3-point": "3-point"}.get(jac if jac is not True else "")
     of_gradient = () if rule is None else (f"jac: {rule}",)
-    what = "hessp" if method == "newton-cg" else "hess"
+    what = "hessp" if method in PRODUCTS else "hess"
     assert result.approximated == (*of_gradient, f"{what}: {'2-point' if rule is None else '3-point'} of jac")
     assert result.certificate is not Certificate.negative_curvature
 

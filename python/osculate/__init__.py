@@ -18,6 +18,7 @@ from ._model import Model
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
 if TYPE_CHECKING:
+    from . import interop as interop
     from . import linalg as linalg
     from . import models as models
 
@@ -40,7 +41,7 @@ __all__ = [
 ]
 
 
-MODULES = ("linalg", "models")
+MODULES = ("interop", "linalg", "models")
 
 
 def __getattr__(name: str) -> object:

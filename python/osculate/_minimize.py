@@ -171,7 +171,7 @@ def minimize(
     n = start.size
     extra = args if isinstance(args, tuple) else (args,)
     function = arg.with_arguments(WHO, "fun", fun, extra, None)
-    lower, upper = arg.box(WHO, arg.UNBOUNDED if bounds is None else _pair(bounds, n), start)
+    lower, upper = arg.box(WHO, arg.UNBOUNDED if bounds is None else bound_pair(bounds, n), start)
     mask = arg.fixed_mask(WHO, fixed, lower, upper, n)
     if not (constraints is None or (isinstance(constraints, (tuple, list, dict)) and not constraints)):
         raise ValueError(f"{WHO}: constraints are not supported; scipy.optimize.minimize has trust-constr")
@@ -245,7 +245,7 @@ def _method(method: Any, n: int, hess: Any, hessp: Any, constrained: bool, spars
     return str(name)
 
 
-def _pair(bounds: Any, n: int) -> Any:
+def bound_pair(bounds: Any, n: int) -> Any:
     """SciPy's sequence of (low, high) pairs as (lows, highs); Bounds objects as they are."""
     if hasattr(bounds, "lb"):
         return bounds

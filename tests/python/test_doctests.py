@@ -25,6 +25,8 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_module(name):
+    if name.startswith("osculate.interop."):
+        pytest.importorskip(name.split(".")[-1])  # the package that it adapts
     failures, _ = doctest.testmod(importlib.import_module(name))
     assert failures == 0
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 from . import _isa as _isa  # loads the compiled core that fits this CPU
 from ._batch_result import FitResult, Flag, Interrupted
 from ._curve_fit import curve_fit
+from ._derivatives import check_derivatives
+from ._derivatives_result import DerivativeCheck
 from ._fit import fit
 from ._hessian_free import HessianFree
 from ._hessian_free_step import HessianFreeStep
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Certificate",
+    "DerivativeCheck",
     "FitResult",
     "Flag",
     "HessianFree",
@@ -34,6 +37,7 @@ __all__ = [
     "Model",
     "OptimizeWarning",
     "Status",
+    "check_derivatives",
     "curve_fit",
     "fit",
     "least_squares",

@@ -103,7 +103,7 @@ def minimize(
         ``max_cg_iterations`` (of a step, default 2 n), ``certifying_products`` (most products that look for
         negative curvature at the end, default 20; 0: none) and ``threads`` for long vectors.
         and "hessian-free" ``max_cg_iterations`` (of a step, default 2 n; of "hessian-free" at most 250),
-        ``certifying_products`` (most products that look for negative curvature at the end, default 30; 0:
+        ``certifying_products`` (most products that look for negative curvature at the end, default 20; 0:
         none) and ``threads`` for long vectors; "hessian-free" has no radius and no scale, but ``damping``
         (the first lambda, default 1e-3 of the curvature along the gradient), ``min_damping``, ``decay``,
         ``progress_tolerance`` and ``checkpoint_ratio`` of `HessianFree`.
@@ -135,7 +135,7 @@ def minimize(
     `failure_bound` of the result bounds the probability that it missed some below -10% of the spectrum's
     width [4]_.
     "newton-cg" and "hessian-free" cannot factor the Hessian. Lanczos from a random start looks for negative
-    curvature instead; `failure_bound` of the result bounds the probability that it missed some below -1% of
+    curvature instead; `failure_bound` of the result bounds the probability that it missed some below -10% of
     the spectrum's width [4]_. Where the products are Gauss-Newton's they speak of that matrix alone.
 
     References

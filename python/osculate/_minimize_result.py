@@ -108,7 +108,7 @@ class MinimizeResult(Fields):
     failure_bound: float
     """Bound of the probability that "newton-cg" missed curvature below -10% of the spectrum's width; 0 for
     methods that factor the Hessian."""
-    """Bound of the probability that a method of products missed curvature below -1% of the spectrum's width;
+    """Bound of the probability that a method of products missed curvature below -10% of the spectrum's width;
     0 for methods that factor the Hessian."""
 
 

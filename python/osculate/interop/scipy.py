@@ -118,7 +118,7 @@ def _run(
     **options: Any,
 ) -> OptimizeResult:
     keywords = {name: options.pop(name) for name in KEYWORDS if name in options}
-    known = {**OPTIONS, **OPTIONS_OF[method]}
+    known = (*OPTIONS, *OPTIONS_OF[method])
     unknown = [name for name in options if name not in known]
     if unknown:
         warnings.warn(

@@ -14,7 +14,7 @@ template <class S>
 struct HessianFreeMinimizeOptions {
   Tolerances<S> tolerances{.ftol = 0, .xtol = 0};  ///< gtol on the largest gradient element, as in SciPy
   HessianFreeOptions step{};
-  Index certifying_products = 30;  ///< see NewtonCgOptions
+  Index certifying_products = 20;  ///< see NewtonCgOptions
 };
 
 template <class S>

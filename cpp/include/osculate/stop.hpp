@@ -113,9 +113,13 @@ class Stop {
   }
 
   /// After an accepted step that the rounding of f hid: whether the gradient, which led on, still shrinks.
-  static Status exhausted(const Quadratic<S>& q, const Judged<S>& j, S before, S after) {
+  /// A step that had to be `shortened` until rounding hid it says nothing good about the point: f did not do
+  /// what the derivatives promised while it could be seen.
+  static Status exhausted(const Quadratic<S>& q, const Judged<S>& j, S before, S after,
+                          bool shortened = false) {
     const bool hidden = q.slack > 0 && j.predicted <= q.slack && std::abs(j.actual) <= q.slack;
-    return hidden && after > S(0.5) * before ? Status::cost : Status::not_run;
+    if (!hidden || !(after > S(0.5) * before)) return Status::not_run;
+    return shortened ? Status::no_progress : Status::cost;
   }
 
   /// Where no step reduces f: a cost within its own rounding error is that of a solution.

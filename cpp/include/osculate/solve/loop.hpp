@@ -62,7 +62,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     trial = globalize.start(q);
     Verdict verdict = Verdict::resolve;
     S value = 0;
-    bool finite_trial = false, nonfinite_trial = false;
+    bool finite_trial = false, nonfinite_trial = false, shortened = false;
     while (status == Status::not_run && verdict != Verdict::accept) {
       if (verdict == Verdict::resolve && !linsolve.solve(q, x, trial, direction)) {
         status = Status::singular;
@@ -85,6 +85,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       status = stop.after_trial(q, judged, record.optimality,
                                 (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
       if (judged.accepted || status != Status::not_run) break;
+      shortened = true;
       if (verdict == Verdict::give_up || step.isZero(0))
         status = nonfinite_trial && !finite_trial ? Status::nonfinite : stop.given_up(q);
       else
@@ -103,7 +104,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     if (!finite_model)
       status = Status::nonfinite;
     else if (status == Status::not_run)
-      status = stop.exhausted(q, judged, before, record.optimality);
+      status = stop.exhausted(q, judged, before, record.optimality, shortened);
     else
       status = stop.confirm(status, q, record.optimality);
     if (is_success(status) && !q.may_be_minimum()) status = Status::not_run;

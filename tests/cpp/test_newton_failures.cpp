@@ -1,0 +1,36 @@
+// solve/newton.hpp where derivatives are wrong, not finite, or of very different size.
+
+#include <doctest/doctest.h>
+
+#include "random.hpp"
+#include "solve.hpp"
+
+using namespace tests;
+using osculate::is_success, osculate::NewtonStrategy, osculate::Result;
+
+namespace {
+
+constexpr NewtonStrategy strategies[] = {NewtonStrategy::trust_region, NewtonStrategy::line_search};
+
+/// x^4 / 4 - x^2 / 2 + y^2 / 2: minima of value -1/4 at (+-1, 0), a saddle at 0.
+Function double_well() {
+  return {.f = [](const Vector& x) { return std::pow(x[0], 4) / 4 - x[0] * x[0] / 2 + x[1] * x[1] / 2; },
+          .d =
+              [](const Vector& x, Vector& g, Matrix& h) {
+                g << std::pow(x[0], 3) - x[0], x[1];
+                h << 3 * x[0] * x[0] - 1, 0, 0, 1;
+              }};
+}
+
+}  // namespace
+
+TEST_CASE("a_gradient_that_contradicts_the_function_is_no_success_both_strategies") {
+  // Steps are shortened until the rounding of f hides that they lead uphill.
+  Function wrong = double_well();
+  wrong.f = [f = wrong.f](const Vector& x) { return 1000 - f(x); };
+  for (const NewtonStrategy strategy : strategies) {
+    const Result<double> fit = run_newton(wrong, Vector{{2, 1}}, {.strategy = strategy});
+    CHECK(!is_success(fit.status));
+    CHECK(fit.optimality > 1);
+  }
+}

@@ -34,3 +34,19 @@ TEST_CASE("a_gradient_that_contradicts_the_function_is_no_success_both_strategie
     CHECK(fit.optimality > 1);
   }
 }
+
+TEST_CASE("an_infinite_hessian_at_one_point_is_stepped_over_both_strategies") {
+  // |x|^1.5 + (x - 1)^2: f''(0) is infinite. The minimum is where 1.5 sqrt(x) + 2 x = 2.
+  Function f{.f = [](const Vector& x) { return std::pow(std::abs(x[0]), 1.5) + std::pow(x[0] - 1, 2); },
+             .d =
+                 [](const Vector& x, Vector& g, Matrix& h) {
+                   const double root = std::sqrt(std::abs(x[0]));
+                   g[0] = (x[0] < 0 ? -1.5 : 1.5) * root + 2 * (x[0] - 1);
+                   h(0, 0) = 0.75 / root + 2;
+                 }};
+  for (const NewtonStrategy strategy : strategies) {
+    const auto fit = run_newton(f, Vector{{0}}, {.strategy = strategy});
+    CHECK(fit.status == Status::gradient);
+    CHECK(std::abs(1.5 * std::sqrt(fit.x[0]) + 2 * fit.x[0] - 2) <= 1e-8);
+  }
+}

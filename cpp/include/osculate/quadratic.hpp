@@ -34,6 +34,7 @@ template <class S, class H = Matrix<S>>
 struct HessianModel : Quadratic<S> {
   H hessian;
   S hessian_noise = 0;  ///< relative error of B beyond rounding
+  bool known = true;    ///< B is the Hessian and not something put in its place
   Vector<S> product;    ///< work space: B s
 
   S predicted_reduction(const Vector<S>& s) {
@@ -47,7 +48,8 @@ struct HessianModel : Quadratic<S> {
   }
   /// Whether a vanishing gradient may mean a minimum: no curvature below -n eps |B| among the free variables.
   bool may_be_minimum() {
-    this->curvature = certify(hessian, this->fixed, hessian_noise);
+    this->curvature = known ? certify(hessian, this->fixed, hessian_noise)
+                            : Curvature<S>{.certificate = Certificate::first_order_only};
     return this->curvature.certificate != Certificate::negative_curvature;
   }
 };

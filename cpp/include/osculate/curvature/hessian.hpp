@@ -17,10 +17,26 @@ bool lower_finite(const SparseMatrix<S>& a) {
 }
 
 template <class S>
+void set_multiple_of_identity(Matrix<S>& a, S value) {
+  a.setZero();
+  a.diagonal().setConstant(value);
+}
+/// Of the elements that are stored: the pattern stays.
+template <class S>
+void set_multiple_of_identity(SparseMatrix<S>& a, S value) {
+  for (Index k = 0; k < a.outerSize(); ++k)
+    for (typename SparseMatrix<S>::InnerIterator it(a, k); it; ++it)
+      it.valueRef() = it.row() == it.col() ? value : S(0);
+}
+
+template <class S>
 struct Hessian {
   Vector<S> given_scale{};  ///< D; empty: the identity
+  bool stood_in = false;    ///< the last Hessian was not finite
 
-  /// Model at x; false when the gradient or the Hessian is not finite.
+  /// Model at x; false when the gradient or the Hessian is not finite. For one point in a row a Hessian that
+  /// is not finite, as that of |x|^1.5 at 0, is replaced by the multiple of I whose Newton step is as long as
+  /// x.
   template <class Problem, class H>
   bool operator()(Problem& problem, const Vector<S>& x, HessianModel<S, H>& q) {
     q.value = problem.last_value();
@@ -29,6 +45,10 @@ struct Hessian {
     q.slack = 10 * q.value_noise;
     q.curvature = {};
     q.hessian_noise = problem.hessian_noise();
+    const bool finite = lower_finite(q.hessian);
+    q.known = finite || stood_in;
+    stood_in = !finite;
+    if (!q.known) set_multiple_of_identity(q.hessian, q.gradient.norm() / std::max(x.norm(), S(1)));
     if (q.scale.size() != x.size()) {
       q.scale = given_scale.size() ? given_scale : Vector<S>(Vector<S>::Ones(x.size()));
       // The length of the steepest-descent step to the model's minimum along -g; 1 without curvature.
@@ -39,7 +59,7 @@ struct Hessian {
       const S length = direction.cwiseProduct(q.scale).norm();
       q.natural_radius = curvature > 0 && slope > 0 ? slope / curvature * length : S(1);
     }
-    return q.gradient.allFinite() && lower_finite(q.hessian);
+    return q.gradient.allFinite() && (finite || !q.known);
   }
 };
 

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include "random.hpp"
 #include "solve.hpp"
 
 using namespace tests;
@@ -49,4 +48,20 @@ TEST_CASE("an_infinite_hessian_at_one_point_is_stepped_over_both_strategies") {
     CHECK(fit.status == Status::gradient);
     CHECK(std::abs(1.5 * std::sqrt(fit.x[0]) + 2 * fit.x[0] - 2) <= 1e-8);
   }
+}
+
+TEST_CASE("newton_line_search_takes_long_steps_along_slightly_negative_curvature") {
+  // 1e6 (y - x / 10)^2 / 2 + cos(x / 10): the valley's curvature is 1e-8 of the Hessian's. A minimum is at
+  // x = 10 pi; a shift of 1e-3 |H| allows steps of 1e-5.
+  Function f{.f = [](const Vector& x) { return 5e5 * std::pow(x[1] - x[0] / 10, 2) + std::cos(x[0] / 10); },
+             .d =
+                 [](const Vector& x, Vector& g, Matrix& h) {
+                   const double r = 1e6 * (x[1] - x[0] / 10);
+                   g << -r / 10 - std::sin(x[0] / 10) / 10, r;
+                   h << 1e4 - std::cos(x[0] / 10) / 100, -1e5, -1e5, 1e6;
+                 }};
+  const auto fit = run_newton(f, Vector{{1, 0}}, {.strategy = NewtonStrategy::line_search});
+  CHECK(fit.status == Status::gradient);
+  CHECK(std::cos(fit.x[0] / 10) == doctest::Approx(-1));
+  CHECK(fit.iterations <= 50);
 }

@@ -29,9 +29,11 @@ struct ShiftedCholesky {
     }
     const auto spectrum = factor.spectrum();
     const S smallest = spectrum.least_diagonal, size = spectrum.size();
-    const S least = S(1e-3) * (size > 0 ? size : S(1));  // Nocedal & Wright's beta, relative to H
+    // Nocedal & Wright's beta, relative to H; their 1e-3 makes steps of Meyer's and Beale's valleys, whose
+    // curvature is 1e-8 of |H| and slightly negative, 1e5 times too short.
+    const S least = std::sqrt(std::numeric_limits<S>::epsilon()) * (size > 0 ? size : S(1));
     S tau = std::max(trial.damping, smallest > 0 ? S(0) : least - smallest);
-    while (std::isfinite(tau) && !factor.factorize(tau)) tau = std::max(2 * tau, least);
+    while (std::isfinite(tau) && !factor.factorize(tau)) tau = std::max(4 * tau, least);
     if (!std::isfinite(tau)) return false;
     trial.damping = tau;
     factor.solve(z);

@@ -73,9 +73,9 @@ def draw(record: dict[str, Any], path: Path) -> None:
         for axes, (title, key, products) in zip(figure.subplots(2, 2).flat, PANELS, strict=True):
             compared = [s for s in solvers if s in PRODUCTS] if products else solvers
             _panel(axes, title, profiles(runs, compared, key), colors)
+            axes.set_xlabel("ratio to the best method of the run")
         handles, labels = figure.axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
-        figure.supxlabel("ratio to the best method of the run", fontsize=8)
         figure.supylabel(f"share of {len(runs)} runs solved", fontsize=8)
         figure.savefig(path, dpi=150)
 

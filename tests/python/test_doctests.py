@@ -25,7 +25,7 @@ MODULES = [
 
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_of_module(name):
-    if name.startswith("osculate.interop."):
+    if name.startswith("osculate.interop.") and "._" not in name:
         pytest.importorskip(name.split(".")[-1])  # the package that it adapts
     failures, _ = doctest.testmod(importlib.import_module(name))
     assert failures == 0

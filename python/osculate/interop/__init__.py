@@ -1,14 +1,16 @@
 """Adapters to other packages, each of which is imported only when its adapter is used.
 
-`osculate.interop.scipy` has methods for `scipy.optimize.minimize`.
+`osculate.interop.scipy` has methods for `scipy.optimize.minimize`; `osculate.interop.jax` makes problems for
+`osculate.minimize` of JAX functions.
 """
 
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from . import jax as jax
     from . import scipy as scipy
 
-MODULES = ("scipy",)
+MODULES = ("jax", "scipy")
 
 
 def __getattr__(name: str) -> object:

@@ -1,7 +1,7 @@
 """Adapters to other packages, each of which is imported only when its adapter is used.
 
-`osculate.interop.scipy` has methods for `scipy.optimize.minimize`; `osculate.interop.jax` makes problems for
-`osculate.minimize` of JAX functions.
+`osculate.interop.scipy` has methods for `scipy.optimize.minimize`; `osculate.interop.jax` and
+`osculate.interop.torch` make problems for `osculate.minimize` of functions in these frameworks.
 """
 
 from typing import TYPE_CHECKING
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from . import jax as jax
     from . import scipy as scipy
+    from . import torch as torch
 
-MODULES = ("jax", "scipy")
+MODULES = ("jax", "scipy", "torch")
 
 
 def __getattr__(name: str) -> object:

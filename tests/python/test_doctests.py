@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import doctest
-import importlib
+import importlib.util
 import pkgutil
+import re
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,12 @@ def test_examples_of_readme(tmp_path, monkeypatch):
     stack[3, 7] = np.nan
     np.save(tmp_path / "stack.npy", stack)
     monkeypatch.chdir(tmp_path)
-    failures, examples = doctest.testfile(str(README), module_relative=False)
+    text = README.read_text()
+    if importlib.util.find_spec("jax") is None:  # which the test extra does not bring
+        text = re.sub(r"```python\n(?:(?!```).)*?import jax.*?```", "", text, flags=re.DOTALL)
+        assert "import jax" not in text
+    Path("readme").write_text(text)
+    failures, examples = doctest.testfile("readme", module_relative=False)
     assert failures == 0
     assert examples > 5
 

@@ -1,6 +1,6 @@
-"""Second-order optimization: least squares with bounds, robust losses and uncertainties.
+"""Second-order optimization: least squares and fits, single or in batches, and minimization.
 
-`help(osculate.least_squares)` and `help(osculate.curve_fit)` are good starts.
+`help(osculate.fit)`, `help(osculate.least_squares)` and `help(osculate.minimize)` are good starts.
 """
 
 from typing import TYPE_CHECKING

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 
 from . import _arguments as arg
-from ._arguments import EPSILON, FloatArray
+from ._arguments import FloatArray
 from ._derivatives_result import DerivativeCheck, compare
-from ._differences import IMAGINARY, Function, along, complex_values, nudged
+from ._differences import IMAGINARY, NOISE, Function, along, complex_values, noise, nudged
 from ._model import Model
 
 WHO = "check_derivatives"
@@ -122,7 +122,7 @@ def check_derivatives(
         first = None
         if gradient is not None:
             shape = (n,) if scalar else (m, n)
-            given, rounding = _given("jac", gradient, point, shape)
+            given, rounding = _given("jac", gradient, point, shape, size)
             found = along(flat, point, unit, size)
             first = compare("jac", "differences of fun", given, rounding, found, tolerance)
         if first is not None and first.ok and gradient is not None:
@@ -132,12 +132,13 @@ def check_derivatives(
         second = products = None
         if hess is not None:
             matrix = arg.with_arguments(WHO, "hess", hess, extra, None)
-            given, rounding = _given("hess", matrix, point, (n, n))
+            given, rounding = _given("hess", matrix, point, (n, n), size)
             second = compare("hess", of, given, rounding, along(slope, point, unit, size), tolerance)
         if hessp is not None:
             signs = np.random.default_rng(1).choice([-1.0, 1.0], n) * np.maximum(np.abs(point), size)
             directions = np.column_stack([unit, signs])
-            given, rounding = _given("hessp", _columns(hessp, directions, extra), point, directions.shape)
+            columns = _columns(hessp, directions, extra)
+            given, rounding = _given("hessp", columns, point, directions.shape, size)
             found = along(slope, point, directions, size)
             products = compare("hessp", of, given, rounding, found, tolerance)
     parts = [part for part in (first, second, products) if part is not None]
@@ -180,17 +181,18 @@ def _array(returned: Any) -> Any:
 
 
 def _given(
-    name: str, derivative: Function, x: FloatArray, shape: tuple[int, ...]
+    name: str, derivative: Function, x: FloatArray, shape: tuple[int, ...], size: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
-    """What a derivative gives at x, and how much rounding x changes that."""
+    """What a derivative gives at x, and what rounding, of x and inside, does to that."""
     values = []
     for point in (x, nudged(x, 1), nudged(x, -1)):
         values.append(_numbers(name, derivative(point.copy())))
         if values[-1].shape != shape:
             raise ValueError(f"{WHO}: {name} must return shape {shape}, got shape {values[-1].shape}")
     at, *beside = values
-    change = np.max([np.abs(other - at) for other in beside], axis=0)
-    return at, np.nan_to_num(3 * change, nan=0.0, posinf=0.0) + 10 * EPSILON * np.nan_to_num(np.abs(at))
+    change = 3 * np.max([np.abs(other - at) for other in beside], axis=0)
+    deviation = noise(lambda p: np.ravel(_array(derivative(p.copy()))), x, size).reshape(shape)
+    return at, np.nan_to_num(change + NOISE * deviation, nan=0.0, posinf=0.0)
 
 
 def _dense(gradient: Function) -> Function:

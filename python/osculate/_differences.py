@@ -146,11 +146,12 @@ def nudged(x: FloatArray, sign: int) -> FloatArray:
 
 
 def guarded(f: Function, x: FloatArray, m: int) -> FloatArray:
-    """The value of f, NaN where it refuses x: steps may leave its domain."""
+    """The value of f, NaN where it refuses x or becomes complex: steps may leave its domain."""
     try:
-        return np.asarray(f(x), dtype=np.float64)
+        values = np.asarray(f(x))
     except (ArithmeticError, ValueError):
-        return np.full(m, np.nan)
+        values = np.empty(0, dtype=complex)
+    return np.full(m, np.nan) if values.dtype.kind == "c" else np.asarray(values, dtype=np.float64)
 
 
 def complex_values(f: Function, x: Any) -> Any:

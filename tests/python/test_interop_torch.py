@@ -129,6 +129,11 @@ def test_products_of_other_points_and_arguments_are_not_mixed_up() -> None:
             for given in (tensor, scale * torch.ones(2).double(), array):
                 np.testing.assert_allclose(p.hessp(x, v, given), 12 * scale * x**2 * v)
                 np.testing.assert_allclose(q.gauss_newton_product(x, v, given), 4 * scale * x**2 * v)
+    s = problem(lambda x, a: a[0] * torch.sum(x**2), torch.ones(2).double())
+    pair = [torch.ones(()), torch.ones(())]
+    np.testing.assert_allclose(s.hessp(p.x0, v, pair), 2 * v)
+    pair[0] = 3 * torch.ones(())  # another tensor of the same version
+    np.testing.assert_allclose(s.hessp(p.x0, v, pair), 6 * v)
     x = np.ones(2)
     p.hessp(x, v, tensor)
     x[:] = 2

@@ -63,7 +63,8 @@ class Latest:
     """A function of a point and arguments that remembers its latest value.
 
     Conjugate gradients ask for many products at one point: what these share is computed once. `identity`
-    gives what must not change in the arguments, or None where that cannot be known: then nothing is kept.
+    gives the objects in the arguments and the versions of these, or None where they could change unseen: then
+    nothing is kept.
     """
 
     def __init__(self, prepare: Callable[..., Any], identity: Callable[[tuple[Any, ...]], Any]) -> None:
@@ -75,16 +76,17 @@ class Latest:
         if (
             kept is not None
             and known is not None
-            and known == kept[1]
-            and all(a is b for a, b in zip(args, kept[2], strict=True))
+            and known[1] == kept[1][1]
+            and len(known[0]) == len(kept[1][0])
+            and all(a is b for a, b in zip(known[0], kept[1][0], strict=True))
             and np.array_equal(x, kept[0])
         ):
-            return kept[3]
+            return kept[2]
         self.kept = None  # not two at a time: they may be large
         at = np.array(x, dtype=np.float64)
         prepared = self.prepare(at, *args)
         if known is not None:
-            self.kept = at, known, args, prepared
+            self.kept = at, known, prepared
         return prepared
 
 

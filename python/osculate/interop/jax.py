@@ -163,9 +163,9 @@ def _checked(x0: Any) -> Any:
 
 
 def _identity(args: tuple[Any, ...]) -> Any:
-    """Something if the arguments cannot change, else None."""
-    leaves = jax.tree_util.tree_leaves(args)
-    return len(args) if all(isinstance(leaf, IMMUTABLE) for leaf in leaves) else None
+    """The leaves and their structure, if all leaves are immutable."""
+    leaves, structure = jax.tree_util.tree_flatten(args)
+    return (leaves, structure) if all(isinstance(leaf, IMMUTABLE) for leaf in leaves) else None
 
 
 def _numpy(array: Any) -> FloatArray:

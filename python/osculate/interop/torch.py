@@ -84,7 +84,7 @@ def problem(f: Callable[..., Any], x0: Any = None, *, loss: Any = None) -> Probl
     dtype, device = leaves[0].dtype, leaves[0].device
 
     def vector(x: Any) -> Any:
-        shared = np.asarray(x, dtype=np.float64)
+        shared = np.ascontiguousarray(x, dtype=np.float64)
         shared = shared if shared.flags.writeable else shared.copy()  # PyTorch has no read-only tensors
         return torch.from_numpy(shared).to(device=device, dtype=dtype)
 
@@ -222,11 +222,11 @@ def _grad(of: Any, by: Any, times: Any = None, **graph: bool) -> tuple[Any, ...]
 
 
 def _identity(args: tuple[Any, ...]) -> Any:
-    """The versions of tensors, which change when they are written to; None with what has no version."""
+    """Tensors and their versions, which change when they are written to; None with what has no version."""
     leaves = _leaves(args)
     if not all(isinstance(leaf, (torch.Tensor, bool, int, float, complex)) for leaf in leaves):
         return None
-    return [leaf._version if isinstance(leaf, torch.Tensor) else leaf for leaf in leaves]
+    return leaves, [leaf._version if isinstance(leaf, torch.Tensor) else None for leaf in leaves]
 
 
 def _numpy(tensor: Any) -> FloatArray:

@@ -189,6 +189,7 @@ def test_badly_scaled_fit_fails_as_documented_and_x_scale_mends_it() -> None:
         assert popt == pytest.approx([500_000, 0.01, 15], rel=1e-6)
 
 
+@pytest.mark.filterwarnings(r"ignore:os.fork\(\) was called:RuntimeWarning")  # of JAX, where a test loaded it
 def test_fit_runs_in_worker_processes() -> None:
     """The weighted residuals can be pickled where the model can."""
     popt, _ = osculate.curve_fit(decay, X, Y, sigma=SIGMA, workers=2)

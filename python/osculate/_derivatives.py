@@ -72,8 +72,9 @@ def check_derivatives(
 
     Notes
     -----
-    About 50 values of `fun` for each variable, and as many gradients for second derivatives, which are
-    compared with differences of `jac` if that is right, else with differences of a gradient by differences.
+    About 50 values of `fun` for each variable, twenty of each derivative, and 50 gradients for each variable
+    for second derivatives: these are compared with differences of `jac` if that is right, else with those of
+    a gradient by differences.
     Functions that take complex numbers are differentiated by complex step, too [1]_, where it agrees with the
     differences. ArithmeticError and ValueError of `fun` at a step mean that the step left its domain.
 

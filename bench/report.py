@@ -16,6 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import autoencoder
 import batch_report
 import krylov
 import minimize_report
@@ -96,6 +97,8 @@ def render(record: dict[str, Any]) -> str:
         parts = [krylov.table(label, table, _table) for label, table in record["tables"].items()]
     elif record["bench"] == "minimize":
         parts = [minimize_report.table(label, table, _table) for label, table in record["tables"].items()]
+    elif record["bench"] == "autoencoder":
+        parts = [autoencoder.table(label, table, _table) for label, table in record["tables"].items()]
     else:
         draw = _overhead if record["bench"] == "overhead" else _accuracy
         parts = [draw(label, table) for label, table in record["tables"].items()]

@@ -1,8 +1,6 @@
 """Run a bench, print its table, write bench/results/<name>.json.
 
-    python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg [--noisy]
-    python bench/run.py batch --quick
-    python bench/run.py nist|mgh|bounded|damping|overhead|batch|minimize [--noisy]
+    python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg|minimize|autoencoder [--noisy]
     python bench/run.py batch|minimize --quick
 
 Refuses when the load average is above 0.3, other work would be measured too; `--noisy` runs all the same
@@ -31,6 +29,7 @@ BENCHES = {  # name: (module, function), imported only once the environment is c
     "batch": ("batch", "batch"),
     "cg": ("krylov", "cg"),
     "minimize": ("minimize", "minimize"),
+    "autoencoder": ("autoencoder", "autoencoder"),
 }
 
 

@@ -1,0 +1,177 @@
+"""Training loss against time: Hessian-free beside Adam, SGD and L-BFGS on a small deep autoencoder.
+
+The network 64-100-50-25-6-25-50-100-64 (tanh, linear code, sparse initialization) on scikit-learn's 1797
+digits, in NumPy and float32 for all. Loss: cross-entropy in nats an image above the entropy of the data, on
+all images, which is what this bench is about: no test set.
+
+Time is the processor time of the process with one thread of BLAS, which on a quiet machine is the wall time;
+evaluating the loss for the curve is not counted. Every optimizer runs through its grid of settings with the
+same budget and seed; its best setting runs again from two more starts. "Time to Adam" is when the loss that
+the best Adam has at the end is reached, as a share of the budget, start by start: the first moment a loss on
+the curve is below.
+
+Adam and SGD decay their rate over the budget, so that they are best at its end and not before.
+
+    python bench/autoencoder.py PICTURE [RESULT]
+
+draws bench/results/autoencoder.json: loss against seconds, and against passes over the images.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+import autoencoder_train as train
+from autoencoder_network import Array, Autoencoder
+
+WIDTHS = [64, 100, 50, 25, 6]
+BUDGET = 8.0  # seconds
+SEEDS = (0, 1, 2)  # the first one is searched on
+POINTS = 60  # of a curve
+
+
+def _grid(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
+
+
+HF: dict[str, tuple[Any, ...]] = {
+    "min_damping": (1e-4, 1e-3),
+    "progress_tolerance": (5e-4, 2e-3, 5e-3),
+}
+OPTIMIZERS: dict[str, tuple[Callable[..., train.Steps], list[dict[str, Any]]]] = {
+    "Adam": (train.adam, _grid(rate=(1e-3, 2e-3, 4e-3, 8e-3), batch=(25, 50, 100))),
+    "SGD, Nesterov": (train.nesterov, _grid(rate=(0.0025, 0.005, 0.01, 0.02), batch=(25, 50, 100))),
+    "L-BFGS": (train.lbfgs, _grid(memory=(20, 100))),
+    "Hessian-free": (train.hessian_free, _grid(preconditioner=("none",), damping=(0.1, 1.0))),
+    "Hessian-free, Fisher diagonal": (train.hessian_free, _grid(preconditioner=("fisher",), **HF)),
+    "Hessian-free, Kronecker": (train.hessian_free, _grid(preconditioner=("kronecker",), **HF)),
+}
+
+
+def digits() -> Array:
+    from sklearn.datasets import load_digits
+
+    return np.ascontiguousarray(load_digits().data / 16, dtype=np.float32)
+
+
+def entropy(images: Array) -> float:
+    """The least loss there is: that of outputs equal to the pixels."""
+    x = np.clip(images.astype(np.float64), 1e-30, 1 - 1e-16)
+    return float(-(x * np.log(x) + (1 - x) * np.log1p(-x)).sum() / len(images))
+
+
+def run(
+    steps_of: Callable[..., train.Steps], images: Array, seed: int, budget: float, settings: dict[str, Any]
+) -> dict[str, Any]:
+    """One training: its curve as (seconds, epochs, loss), and how many steps it made."""
+    network, least = Autoencoder(WIDTHS), entropy(images)
+    spent, began = 0.0, time.process_time()
+    steps = steps_of(
+        network, images, seed, lambda: (spent + time.process_time() - began) / budget, **settings
+    )
+    curve = [(0.0, 0.0, network.loss(network.start(seed), images) - least)]
+    count, due = 0, 0.0
+    began = time.process_time()
+    with np.errstate(over="ignore", invalid="ignore"):
+        for theta, seen in steps:
+            count += 1
+            spent += time.process_time() - began
+            if spent >= due or spent >= budget:
+                loss = network.loss(theta, images) - least
+                curve.append((round(spent, 4), round(seen / len(images), 3), loss))
+                due = spent + budget / POINTS
+                if spent >= budget or not np.isfinite(loss):
+                    break
+            began = time.process_time()
+    steps.close()  # type: ignore[attr-defined]
+    return {"settings": settings, "seed": seed, "steps": count, "curve": curve}
+
+
+def _last(result: dict[str, Any]) -> float:
+    loss = float(result["curve"][-1][2])
+    return loss if np.isfinite(loss) else float("inf")
+
+
+def _reached(result: dict[str, Any], goal: float) -> float | None:
+    return next((seconds for seconds, _, loss in result["curve"] if loss <= goal), None)
+
+
+def autoencoder(budget: float = BUDGET) -> dict[str, Any]:
+    """The table and the curves."""
+    images = digits()
+    best: dict[str, list[dict[str, Any]]] = {}
+    searched: dict[str, list[dict[str, Any]]] = {}
+    for name, (steps, grid) in OPTIMIZERS.items():
+        tried = [run(steps, images, SEEDS[0], budget, settings) for settings in grid]
+        searched[name] = [{"settings": one["settings"], "loss": _last(one)} for one in tried]
+        first = min(tried, key=_last)
+        more = [run(steps, images, seed, budget, first["settings"]) for seed in SEEDS[1:]]
+        best[name] = [first, *more]
+        print(name, first["settings"], [round(_last(one), 3) for one in best[name]], flush=True)
+    goals = [_last(one) for one in best["Adam"]]
+    rows = []
+    for name, results in best.items():
+        shares = [_reached(one, goal) for one, goal in zip(results, goals, strict=True)]
+        times = [None if share is None else share / budget for share in shares]
+        rows.append(
+            {
+                "optimizer": name,
+                "settings": results[0]["settings"],
+                "of": len(searched[name]),
+                "loss": [_last(one) for one in results],
+                "time_to_adam": times,
+                "steps": [one["steps"] for one in results],
+                "curves": [one["curve"] for one in results],
+            }
+        )
+    setup = {"budget": budget, "widths": WIDTHS, "images": len(images), "entropy": entropy(images)}
+    return {"tables": {"digits": rows}, "setup": setup, "searched": searched}
+
+
+def table(label: str, rows: list[dict[str, Any]], draw: Callable[[list[str], list[list[str]]], str]) -> str:
+    """The Markdown of the table; `draw(header, rows)` makes it."""
+    cells = []
+    for row in rows:
+        times = [t for t in row["time_to_adam"] if t is not None]
+        share = f"{statistics.median(times):.2f}" if len(times) == len(row["time_to_adam"]) else "not reached"
+        settings = ", ".join(f"{key} {value}" for key, value in row["settings"].items())
+        losses = " ".join(f"{loss:.2f}" for loss in row["loss"])
+        cells.append([row["optimizer"], losses, share, str(row["steps"][0]), settings, str(row["of"])])
+    header = ["", "last loss, three starts", "time to Adam", "steps", "settings", "of so many tried"]
+    return f"{label}, full training loss\n\n" + draw(header, cells)
+
+
+def plot(record: dict[str, Any], path: Path) -> None:
+    """The loss against time, and against passes over the images; a line for every start."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4), layout="constrained")
+    panels = figure.subplots(1, 2, sharey=True)
+    for k, row in enumerate(record["tables"]["digits"]):
+        for start, curve in enumerate(row["curves"]):
+            seconds, epochs, losses = zip(*curve, strict=True)
+            for axes, x in zip(panels, (seconds, epochs), strict=True):
+                label = row["optimizer"] if start == 0 else None
+                axes.plot(x[1:], losses[1:], color=f"C{k}", linewidth=1.2 - 0.3 * start, label=label)
+    for axes, name in zip(
+        panels, ("seconds", "passes over the images, losses and products too"), strict=True
+    ):
+        axes.set(xlabel=name, xscale="log", yscale="log")
+        axes.grid(alpha=0.3)
+    panels[0].set_ylabel("loss above the entropy, nats an image")
+    panels[0].legend(fontsize=7)
+    figure.savefig(path, dpi=150)
+
+
+if __name__ == "__main__":
+    RESULT = Path(__file__).resolve().parent / "results" / "autoencoder.json"
+    plot(json.loads(Path(*sys.argv[2:3] or [RESULT]).read_text()), Path(sys.argv[1]))

@@ -107,6 +107,11 @@ def approximations(gradient_source: int, hessian_source: int, *, products: bool)
     return tuple(found)
 
 
+def known_options(method: str) -> dict[str, str]:
+    """The options of a method, by SciPy's names too, and our name of each."""
+    return OPTIONS | {name: name for name in OPTIONS_OF[method]}
+
+
 def read_options(who: str, options: Any, tol: Any, method: str) -> dict[str, Any]:
     """The options by our names."""
     chosen: dict[str, Any] = {} if tol is None else {"gtol": tol}
@@ -114,7 +119,7 @@ def read_options(who: str, options: Any, tol: Any, method: str) -> dict[str, Any
         return chosen
     if not isinstance(options, Mapping):
         raise TypeError(f"{who}: options must be a dict, got {arg.shown(options)}")
-    known = OPTIONS | {name: name for name in OPTIONS_OF[method]}
+    known = known_options(method)
     unknown = sorted(str(key) for key in options if key not in known)
     if unknown:
         names = ", ".join(dict.fromkeys(known.values()))

@@ -20,9 +20,9 @@ from scipy.optimize import (
 from scipy.sparse import csr_matrix
 
 import osculate
-from osculate.interop.scipy import newton, newton_cg, newton_linesearch
+from osculate.interop.scipy import hessian_free, newton, newton_cg, newton_linesearch
 
-METHODS = [newton, newton_linesearch, newton_cg]
+METHODS = [newton, newton_linesearch, newton_cg, hessian_free]
 DENSE = [newton, newton_linesearch]
 FIVE = np.array([1.3, 0.7, 0.8, 1.9, 1.2])  # SciPy's tutorial starts here
 

@@ -22,9 +22,9 @@ except ImportError as error:
 from .. import _arguments as arg
 from .._minimize import bound_pair
 from .._minimize import minimize as _minimize
-from .._minimize_arguments import OPTIONS, OPTIONS_OF
+from .._minimize_arguments import known_options
 
-__all__ = ["newton", "newton_cg", "newton_linesearch"]
+__all__ = ["hessian_free", "newton", "newton_cg", "newton_linesearch"]
 KEYWORDS = ("fixed", "hess_sparsity")  # arguments of osculate.minimize that SciPy's function does not have
 
 
@@ -103,6 +103,22 @@ def newton_cg(fun: Callable[..., Any], x0: Any, args: Any = (), **given: Any) ->
     return _run("newton-cg", fun, x0, args, **given)
 
 
+def hessian_free(fun: Callable[..., Any], x0: Any, args: Any = (), **given: Any) -> OptimizeResult:
+    """Minimize by damped conjugate gradients that `fun` judges: a `method` for `scipy.optimize.minimize`.
+
+    As `newton_cg`; `hessp` may give Gauss-Newton products.
+
+    Examples
+    --------
+    >>> import osculate.interop.scipy
+    >>> from scipy.optimize import minimize, rosen, rosen_der, rosen_hess_prod
+    >>> method = osculate.interop.scipy.hessian_free
+    >>> minimize(rosen, [-1.2, 1], method=method, jac=rosen_der, hessp=rosen_hess_prod).x.round(7).tolist()
+    [1.0, 1.0]
+    """
+    return _run("hessian-free", fun, x0, args, **given)
+
+
 def _run(
     method: str,
     fun: Callable[..., Any],
@@ -118,7 +134,7 @@ def _run(
     **options: Any,
 ) -> OptimizeResult:
     keywords = {name: options.pop(name) for name in KEYWORDS if name in options}
-    known = (*OPTIONS, *OPTIONS_OF[method])
+    known = known_options(method)
     unknown = [name for name in options if name not in known]
     if unknown:
         warnings.warn(

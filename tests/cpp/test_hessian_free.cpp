@@ -285,6 +285,19 @@ TEST_CASE("hessian_free_leaves_saddles_and_maxima") {
   }
 }
 
+TEST_CASE("hessian_free_gets_back_from_steps_that_are_far_too_long") {
+  // log(1 + e^x) - x / 3 curves by e^-40 at the start, and the minimum lies 41 away.
+  const auto sigmoid = [](double x) { return 1 / (1 + std::exp(-x)); };
+  Problem<double> f{.f = [](const Vector<double>& x) { return std::log1p(std::exp(x[0])) - x[0] / 3; },
+                    .g = [=](const Vector<double>& x, Vector<double>& g) { g[0] = sigmoid(x[0]) - 1.0 / 3; },
+                    .h = [=](const Vector<double>& x, const Vector<double>& v,
+                             Vector<double>& out) { out = v * (sigmoid(x[0]) * sigmoid(-x[0])); }};
+  const auto fit =
+      hessian_free(f, Vector<double>{{40}}, {.tolerances = {.ftol = 0, .xtol = 0, .max_evaluations = 1000}});
+  CHECK(fit.status == Status::gradient);
+  CHECK(fit.x[0] == doctest::Approx(-std::log(2.0)).epsilon(1e-7));
+}
+
 TEST_CASE("hessian_free_ends_where_it_must") {
   auto f = saddle();
   f.h = [](const Vector<double>&, const Vector<double>&, Vector<double>& out) { out.setConstant(NAN); };

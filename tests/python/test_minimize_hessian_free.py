@@ -96,6 +96,21 @@ def test_many_variables_with_differenced_products() -> None:
     assert result.approximated == ("hessp: 2-point of jac",)
 
 
+def test_a_start_that_is_all_but_flat() -> None:
+    def curvature(x: NDArray[Any]) -> NDArray[Any]:
+        return np.asarray(1 / (2 + np.exp(x) + np.exp(-x)))
+
+    result = minimize(
+        lambda x: float((np.logaddexp(0, x) - x / 3).sum()),
+        [40.0, 39.0],
+        jac=lambda x: 1 / (1 + np.exp(-x)) - 1 / 3,
+        hessp=lambda x, v: curvature(x) * v,
+        method="hessian-free",
+    )
+    assert result.success
+    np.testing.assert_allclose(result.x, -np.log(2), rtol=1e-6)
+
+
 def test_gradients_of_the_wrong_sign_are_no_progress() -> None:
     result = minimize(
         lambda x: float(x @ x),

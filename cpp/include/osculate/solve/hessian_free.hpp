@@ -26,8 +26,9 @@ struct HessianFreeResult : Result<S> {
 
 namespace detail {
 
-/// Steps in a row without a lower loss, lambda growing by 3/2 each time, after which there is none to be had.
-inline constexpr int most_rejections = 20;
+/// Steps in a row without a lower loss after which there is none to be had. A step fails only if a millionth
+/// of it fails too, so lambda then grows by powers of ten, 10^28 in all.
+inline constexpr int most_rejections = 8;
 
 /// The length t u from x, u a unit vector of negative curvature, to where f falls by a share of what the
 /// model promises; writes the point. Zero: there is none.
@@ -109,6 +110,10 @@ HessianFreeResult<S> hessian_free(P& problem, const Vector<S>& x0,
         hessian_free_step<S>(x, double(q.value), q.gradient, value, product, options.step, state, work);
     result.cg_iterations += step.cg_iterations;
     judged.accepted = step.exit == HessianFreeExit::accepted;
+    if (judged.accepted && rejections > 0 && step.predicted <= double(q.slack)) {
+      status = stop.given_up(q);  // longer steps were uphill, and this one is too short to tell
+      break;
+    }
     if (!judged.accepted && step.exit != HessianFreeExit::rejected) {
       status = step.exit == HessianFreeExit::nonfinite ? Status::nonfinite : Status::no_progress;
       break;
@@ -118,6 +123,8 @@ HessianFreeResult<S> hessian_free(P& problem, const Vector<S>& x0,
     judged.step = static_cast<S>(step.step_norm);
     status = stop.after_trial(q, judged, record.optimality, (judged.accepted ? work.point : x).norm());
     if (!judged.accepted) {
+      state.damping *= std::pow(10.0, rejections);
+      state.damping = std::min(state.damping, double(std::numeric_limits<S>::max()) / 4);
       if (++rejections == detail::most_rejections && status == Status::not_run) status = stop.given_up(q);
       if (status == Status::not_run)
         status = stop.at_limit(result.iterations, function.evaluations(), x.size());

@@ -165,7 +165,8 @@ struct HessianFree {
     return best;
   }
 
-  /// Halves the step until the loss falls enough. Where no fall would be seen for rounding, none is asked.
+  /// Halves the step until the loss falls enough. Where the whole step promises less than rounding, it need
+  /// not fall.
   bool search(std::size_t best) {
     const auto& d = work.saved[best];
     const double square = dot(d.x.data(), d.x.data());
@@ -181,8 +182,7 @@ struct HessianFree {
     for (int k = 0; k <= halvings; ++k, t /= 2) {
       if (k > 0) value = evaluate(best, t);
       const double asked = sufficient * t * (d.slope + std::min(0.0, t * bend / 2));
-      if (!std::isfinite(value) || !(value <= out.before + asked + (reduction(t) <= noise ? noise : 0)))
-        continue;
+      if (!std::isfinite(value) || !(value <= out.before + asked + slack)) continue;
       place(best, t);
       out.after = value, out.scale = t, out.predicted = reduction(t);
       out.slope = t * d.slope, out.step_norm = t * std::sqrt(square);

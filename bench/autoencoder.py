@@ -34,7 +34,7 @@ import autoencoder_train as train
 from autoencoder_network import Array, Autoencoder
 
 WIDTHS = [64, 100, 50, 25, 6]
-BUDGET = 8.0  # seconds
+BUDGET = 6.0  # seconds
 SEEDS = (0, 1, 2)  # the first one is searched on
 POINTS = 60  # of a curve
 
@@ -48,7 +48,7 @@ HF: dict[str, tuple[Any, ...]] = {
     "progress_tolerance": (5e-4, 2e-3, 5e-3),
 }
 OPTIMIZERS: dict[str, tuple[Callable[..., train.Steps], list[dict[str, Any]]]] = {
-    "Adam": (train.adam, _grid(rate=(1e-3, 2e-3, 4e-3, 8e-3), batch=(25, 50, 100))),
+    "Adam": (train.adam, _grid(rate=(2e-3, 4e-3, 8e-3, 16e-3), batch=(50, 100, 200))),
     "SGD, Nesterov": (train.nesterov, _grid(rate=(0.0025, 0.005, 0.01, 0.02), batch=(25, 50, 100))),
     "L-BFGS": (train.lbfgs, _grid(memory=(20, 100))),
     "Hessian-free": (train.hessian_free, _grid(preconditioner=("none",), damping=(0.1, 1.0))),
@@ -105,36 +105,44 @@ def _reached(result: dict[str, Any], goal: float) -> float | None:
     return next((seconds for seconds, _, loss in result["curve"] if loss <= goal), None)
 
 
-def autoencoder(budget: float = BUDGET) -> dict[str, Any]:
-    """The table and the curves."""
+def search(name: str, budget: float) -> dict[str, Any]:
+    """The runs of an optimizer's best settings from every start, and the last loss of all settings."""
     images = digits()
-    best: dict[str, list[dict[str, Any]]] = {}
-    searched: dict[str, list[dict[str, Any]]] = {}
-    for name, (steps, grid) in OPTIMIZERS.items():
-        tried = [run(steps, images, SEEDS[0], budget, settings) for settings in grid]
-        searched[name] = [{"settings": one["settings"], "loss": _last(one)} for one in tried]
-        first = min(tried, key=_last)
-        more = [run(steps, images, seed, budget, first["settings"]) for seed in SEEDS[1:]]
-        best[name] = [first, *more]
-        print(name, first["settings"], [round(_last(one), 3) for one in best[name]], flush=True)
-    goals = [_last(one) for one in best["Adam"]]
+    steps, grid = OPTIMIZERS[name]
+    tried = [run(steps, images, SEEDS[0], budget, settings) for settings in grid]
+    first = min(tried, key=_last)
+    more = [run(steps, images, seed, budget, first["settings"]) for seed in SEEDS[1:]]
+    searched = [{"settings": one["settings"], "loss": _last(one)} for one in tried]
+    return {"best": [first, *more], "searched": searched}
+
+
+def summary(found: dict[str, dict[str, Any]], budget: float) -> dict[str, Any]:
+    """The table and the curves."""
+    goals = [_last(one) for one in found["Adam"]["best"]]
     rows = []
-    for name, results in best.items():
-        shares = [_reached(one, goal) for one, goal in zip(results, goals, strict=True)]
-        times = [None if share is None else share / budget for share in shares]
+    for name, result in found.items():
+        best = result["best"]
+        seconds = [_reached(one, goal) for one, goal in zip(best, goals, strict=True)]
         rows.append(
             {
                 "optimizer": name,
-                "settings": results[0]["settings"],
-                "of": len(searched[name]),
-                "loss": [_last(one) for one in results],
-                "time_to_adam": times,
-                "steps": [one["steps"] for one in results],
-                "curves": [one["curve"] for one in results],
+                "settings": best[0]["settings"],
+                "of": len(result["searched"]),
+                "loss": [_last(one) for one in best],
+                "time_to_adam": [None if t is None else t / budget for t in seconds],
+                "steps": [one["steps"] for one in best],
+                "curves": [one["curve"] for one in best],
             }
         )
+    images = digits()
     setup = {"budget": budget, "widths": WIDTHS, "images": len(images), "entropy": entropy(images)}
+    searched = {name: result["searched"] for name, result in found.items()}
     return {"tables": {"digits": rows}, "setup": setup, "searched": searched}
+
+
+def autoencoder(budget: float = BUDGET) -> dict[str, Any]:
+    """Search, and sum up."""
+    return summary({name: search(name, budget) for name in OPTIMIZERS}, budget)
 
 
 def table(label: str, rows: list[dict[str, Any]], draw: Callable[[list[str], list[list[str]]], str]) -> str:

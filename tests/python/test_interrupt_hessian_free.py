@@ -8,7 +8,7 @@ import signal
 import pytest
 from test_interrupt import python
 
-# A timer of the process's own time fires when the step is under way: products by a function compiled in NumPy.
+# A timer of the process's own time fires when the step is under way; the products are compiled, in NumPy.
 STEP = """
 import signal
 import numpy as np

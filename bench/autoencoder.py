@@ -45,11 +45,11 @@ def _grid(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
 
 HF: dict[str, tuple[Any, ...]] = {
     "min_damping": (1e-4, 1e-3),
-    "progress_tolerance": (5e-4, 2e-3, 5e-3),
+    "progress_tolerance": (5e-4, 5e-3, 1e-2, 2e-2),
 }
 OPTIMIZERS: dict[str, tuple[Callable[..., train.Steps], list[dict[str, Any]]]] = {
     "Adam": (train.adam, _grid(rate=(2e-3, 4e-3, 8e-3, 16e-3), batch=(50, 100, 200))),
-    "SGD, Nesterov": (train.nesterov, _grid(rate=(0.0025, 0.005, 0.01, 0.02), batch=(25, 50, 100))),
+    "SGD, Nesterov": (train.nesterov, _grid(rate=(0.01, 0.02, 0.04, 0.08), batch=(25, 50, 100))),
     "L-BFGS": (train.lbfgs, _grid(memory=(20, 100))),
     "Hessian-free": (train.hessian_free, _grid(preconditioner=("none",), damping=(0.1, 1.0))),
     "Hessian-free, Fisher diagonal": (train.hessian_free, _grid(preconditioner=("fisher",), **HF)),

@@ -127,6 +127,24 @@ TEST_CASE("stationary_points_are_left_along_their_negative_curvature_both_strate
   }
 }
 
+TEST_CASE("negative_curvature_that_points_off_a_bound_is_followed_both_strategies") {
+  // x^2 - y^2 + y^4 from (1, 0) with y on its bound 0, from above or from below.
+  for (const NewtonStrategy strategy : strategies)
+    for (const double side : {1.0, -1.0}) {
+      Function f{.f = [](const Vector& x) { return x[0] * x[0] - x[1] * x[1] + std::pow(x[1], 4); },
+                 .d =
+                     [](const Vector& x, Vector& g, Matrix& h) {
+                       g << 2 * x[0], -2 * x[1] + 4 * std::pow(x[1], 3);
+                       h << 2, 0, 0, -2 + 12 * x[1] * x[1];
+                     }};
+      const Bounds bounds{Vector{{-2, side > 0 ? 0.0 : -2}}, Vector{{2, side > 0 ? 2.0 : 0}}};
+      const Result<double> fit = run_newton(f, Vector{{1, 0}}, {.strategy = strategy}, bounds);
+      CHECK(fit.status == Status::gradient);
+      CHECK(fit.cost == doctest::Approx(-0.25).epsilon(1e-12));
+      CHECK(fit.x[1] * side == doctest::Approx(std::sqrt(0.5)).epsilon(1e-6));
+    }
+}
+
 TEST_CASE("a_saddle_that_cannot_be_left_is_reported_both_strategies") {
   // Where f is not finite away from the saddle no step can be accepted.
   for (const NewtonStrategy strategy : strategies) {

@@ -83,6 +83,7 @@ struct Bounded {
   bool solve(const Model& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
     held = q.fixed;
     displacement.setZero(x.size());
+    if (bounds.any() && q.curvature.escape.size()) return escape(q, x, trial, d);
     inner.restrict(q, held, displacement);
     if (!inner.solve(q, x, trial, d)) return false;
     if (!bounds.any()) return true;
@@ -99,6 +100,22 @@ struct Bounded {
   void solve_again(const Vector<S>& b, Vector<S>& d) { inner.solve_again(b, d); }
 
  private:
+  /// From a stationary point along its negative curvature, in the direction that the bounds leave more of.
+  template <class Model>
+  bool escape(const Model& q, const Vector<S>& x, const Trial<S>& trial, Vector<S>& d) {
+    const S size = x.norm(), length = std::isfinite(trial.radius) ? trial.radius : size > 0 ? size : S(1);
+    S most = 0;
+    d.setZero(x.size());
+    for (const S signed_length : {length, -length}) {
+      const Vector<S> way =
+          (x + signed_length * q.curvature.escape).cwiseMax(bounds.lower).cwiseMin(bounds.upper) - x;
+      q.gradient_at(way, work, slope);
+      const S reduction = -way.dot(q.gradient + slope) / 2;
+      if (reduction > most) most = reduction, d = way;
+    }
+    return true;
+  }
+
   /// Puts on its bound what d moves beyond it; false where nothing is.
   bool hold(const Vector<S>& x, const Vector<S>& d) {
     bool any = false;

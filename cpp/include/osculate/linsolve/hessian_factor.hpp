@@ -5,6 +5,7 @@
 #include <Eigen/Cholesky>
 #include <cmath>
 #include <limits>
+#include <optional>
 
 #include "../quadratic.hpp"
 
@@ -39,6 +40,7 @@ class DenseHessianFactor {
       if (fixed_[k]) matrix_(k, k) = largest > 0 ? largest : S(1);
   }
 
+  S least_diagonal() const { return matrix_.size() ? matrix_.diagonal().minCoeff() : S(0); }
   Spectrum spectrum() const {
     const Index n = matrix_.cols();
     if (n == 0) return {};
@@ -57,9 +59,9 @@ class DenseHessianFactor {
     if (matrix_.size() == 0) return true;
     shifted_ = matrix_;
     shifted_.diagonal().array() += lambda;
-    llt_.compute(shifted_);
-    if (llt_.info() != Eigen::Success) return false;
-    const S ratio = llt_.matrixLLT().diagonal().minCoeff() / llt_.matrixLLT().diagonal().maxCoeff();
+    llt_.emplace(shifted_);  // in place
+    if (llt_->info() != Eigen::Success) return false;
+    const S ratio = shifted_.diagonal().minCoeff() / shifted_.diagonal().maxCoeff();
     return ratio * ratio > 4 * std::numeric_limits<S>::epsilon();
   }
 
@@ -69,9 +71,9 @@ class DenseHessianFactor {
     apply_inverse(z);
   }
   void apply_inverse(Vector<S>& b) const {
-    if (b.size()) llt_.solveInPlace(b);
+    if (b.size()) llt_->solveInPlace(b);
   }
-  S inverse_form(const Vector<S>& z) const { return llt_.matrixL().solve(z).squaredNorm(); }
+  S inverse_form(const Vector<S>& z) const { return llt_->matrixL().solve(z).squaredNorm(); }
   S gradient_norm() const { return gradient_.norm(); }
   S gradient_dot(const Vector<S>& z) const { return gradient_.dot(z); }
   S rayleigh_quotient(const Vector<S>& u) const {
@@ -82,7 +84,7 @@ class DenseHessianFactor {
   void unscale(const Vector<S>& z, Vector<S>& d) const {
     d = fixed_.select(held_, z.cwiseProduct(inverse_scale_));
   }
-  Matrix<S> lower() const { return llt_.matrixL(); }  ///< L of the last factorization
+  Matrix<S> lower() const { return llt_->matrixL(); }  ///< L of the last factorization
   Index size() const { return matrix_.cols(); }
 
  private:
@@ -90,7 +92,7 @@ class DenseHessianFactor {
   Vector<S> gradient_, inverse_scale_, held_;
   mutable Vector<S> radii_;
   Mask fixed_;
-  Eigen::LLT<Matrix<S>, Eigen::Lower> llt_;
+  std::optional<Eigen::LLT<Eigen::Ref<Matrix<S>>, Eigen::Lower>> llt_;  ///< of shifted_, in its place
 };
 
 }  // namespace osculate

@@ -21,8 +21,8 @@ class MoreSorensen {
   template <class Model>
   void restrict(const Model& q, const Mask& fixed, const Vector<S>& displacement) {
     factor_.restrict(q, fixed, displacement);
-    spectrum_ = factor_.spectrum();
-    lower_ = std::max(S(0), -spectrum_.least_diagonal);
+    spectrum_.reset();
+    lower_ = std::max(S(0), -factor_.least_diagonal());
     definite_ = lower_ == 0 && factor_.factorize(0);
     fresh_ = definite_;
   }
@@ -63,15 +63,16 @@ class MoreSorensen {
         return z_.allFinite();
       }
     }
+    if (!spectrum_) spectrum_ = factor_.spectrum();
     // -lowest eigenvalue <= lambda, and |z(lambda)| = radius lies between these.
-    S lower = std::max(lower_, g / radius - spectrum_.high),
-      upper = std::max(S(0), g / radius - spectrum_.low);
+    S lower = std::max(lower_, g / radius - spectrum_->high),
+      upper = std::max(S(0), g / radius - spectrum_->low);
     if (definite_) {
       const S newton = newton_step(norm, radius);
       if (std::isfinite(newton)) lower = std::max(lower, newton);
     }
     upper = std::max(upper, lower);
-    if (!definite_) upper += S(1e-4) * spectrum_.size();
+    if (!definite_) upper += S(1e-4) * spectrum_->size();
     S lambda = std::clamp(trial.damping, lower, upper);
     if (lambda <= lower && !definite_) lambda = between(lower, upper);
     bool solved = false;
@@ -79,7 +80,7 @@ class MoreSorensen {
       if (!factorize(lambda)) {
         lower = std::max(lower, lambda);
         lower_ = std::max(lower_, lambda);
-        if (!(upper > lower)) upper = 2 * lower + std::numeric_limits<S>::epsilon() * spectrum_.size();
+        if (!(upper > lower)) upper = 2 * lower + std::numeric_limits<S>::epsilon() * spectrum_->size();
         lambda = between(lower, upper);
         continue;
       }
@@ -156,7 +157,7 @@ class MoreSorensen {
   }
 
   Factor factor_;
-  typename Factor::Spectrum spectrum_{};
+  std::optional<typename Factor::Spectrum> spectrum_;  ///< looked at where a radius binds
   Vector<S> z_, u_, w_;
   S lower_ = 0;  ///< what lambda is known to exceed at this point
   bool definite_ = false, fresh_ = false;

@@ -27,8 +27,9 @@ struct ShiftedCholesky {
       d = q.gradient.dot(u) > 0 ? Vector<S>(-length * u) : Vector<S>(length * u);
       return true;
     }
-    const auto spectrum = factor.spectrum();
-    const S smallest = spectrum.least_diagonal, size = spectrum.size();
+    const S smallest = factor.least_diagonal();
+    if (trial.damping == 0 && smallest > 0 && factor.factorize(0)) return finish(d);
+    const S size = factor.spectrum().size();
     // Nocedal & Wright's beta, relative to H; their 1e-3 makes steps of Meyer's and Beale's valleys, whose
     // curvature is 1e-8 of |H| and slightly negative, 1e5 times too short.
     const S least = std::sqrt(std::numeric_limits<S>::epsilon()) * (size > 0 ? size : S(1));
@@ -36,6 +37,10 @@ struct ShiftedCholesky {
     while (std::isfinite(tau) && !factor.factorize(tau)) tau = std::max(4 * tau, least);
     if (!std::isfinite(tau)) return false;
     trial.damping = tau;
+    return finish(d);
+  }
+
+  bool finish(Vector<S>& d) {
     factor.solve(z);
     factor.unscale(z, d);
     return d.allFinite();

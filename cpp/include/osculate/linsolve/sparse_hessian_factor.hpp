@@ -52,6 +52,7 @@ class SparseHessianFactor {
     rows_.assign(matrix_.innerIndexPtr(), matrix_.innerIndexPtr() + matrix_.nonZeros());
   }
 
+  S least_diagonal() const { return diagonal_.size() ? diagonal_.minCoeff() : S(0); }
   Spectrum spectrum() const {
     if (matrix_.cols() == 0) return {};
     Vector<S> radii = Vector<S>::Zero(matrix_.cols());

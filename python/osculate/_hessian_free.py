@@ -46,7 +46,8 @@ class HessianFree:
         CG starts at its last solution times this; 0 starts it at zero.
     progress_tolerance : float, default 5e-4
         CG ends where the quadratic falls by less than this share an iteration, over the last
-        ``max(10, i / 10)`` of i iterations; 0 goes on to the residual's rounding.
+        ``max(10, i / 10)`` of i iterations; 0 goes on to the residual's rounding. With a good preconditioner
+        5e-3 to 2e-2 may train faster: more and cheaper steps.
     preconditioner_exponent : float, default 0.75
         A diagonal preconditioner is ``(diagonal + lambda) ** preconditioner_exponent``.
     checkpoint_ratio : float, default 1.3

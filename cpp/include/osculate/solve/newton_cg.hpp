@@ -22,7 +22,7 @@ struct NewtonCgOptions {
 
 template <class S>
 struct NewtonCgResult : Result<S> {
-  Curvature<S> curvature;  ///< the certificate of Status::gradient and its evidence
+  Curvature<S> curvature{};  ///< the certificate of Status::gradient and its evidence
   Index cg_iterations = 0;
 };
 

@@ -15,9 +15,10 @@ namespace {
 constexpr double eps = std::numeric_limits<double>::epsilon(),
                  not_a_number = std::numeric_limits<double>::quiet_NaN(),
                  infinity = std::numeric_limits<double>::infinity();
-constexpr Status every_status[] = {
-    Status::gradient,  Status::cost,     Status::step,        Status::residual,  Status::max_iterations,
-    Status::nonfinite, Status::singular, Status::no_progress, Status::user_stop, Status::saddle, Status::not_run};
+constexpr Status every_status[] = {Status::gradient, Status::cost,           Status::step,
+                                   Status::residual, Status::max_iterations, Status::nonfinite,
+                                   Status::singular, Status::no_progress,    Status::user_stop,
+                                   Status::saddle,   Status::not_run};
 
 /// min |x - target|^2 / 2 + rest, a linear problem whose solution is `target`.
 Residuals linear(double target, double rest = 1) {

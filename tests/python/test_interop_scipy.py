@@ -81,7 +81,8 @@ def test_value_and_gradient_together(method: Any) -> None:
     result = minimize(both, FIVE, method=method, jac=True, hess=rosen_hess)
     np.testing.assert_allclose(result.x, 1, atol=1e-7)
     assert result.approximated == ()
-    assert calls <= result.nfev  # SciPy remembers the gradient of the last point
+    # SciPy remembers the gradient of the last point, which may lie beyond the one that a line search takes.
+    assert calls <= result.nfev + (result.njev if method is hessian_free else 0)
 
 
 @pytest.mark.parametrize("method", DENSE)

@@ -27,9 +27,9 @@ struct NewtonOptions {
 /// A Result with the Hessian and what is known of its definiteness.
 template <class S, class H = Matrix<S>>
 struct NewtonResult : Result<S> {
-  H hessian;               ///< at x, as the problem gave it: the lower triangle counts
-  Mask fixed;              ///< variables at a bound that the gradient pushes against, or held
-  Curvature<S> curvature;  ///< the certificate of Status::gradient and its evidence
+  H hessian{};               ///< at x, as the problem gave it: the lower triangle counts
+  Mask fixed{};              ///< variables at a bound that the gradient pushes against, or held
+  Curvature<S> curvature{};  ///< the certificate of Status::gradient and its evidence
 };
 
 /// The loop's view of a twice differentiable function.

@@ -5,10 +5,12 @@
 namespace osculate::python {
 void bind_status(pybind11::module_& m);
 void bind_expr(pybind11::module_& m);
+void bind_fisher(pybind11::module_& m);
 void bind_fit(pybind11::module_& m);
 void bind_fit_callback(pybind11::module_& m);
 void bind_hessian_free(pybind11::module_& m);
 void bind_hessian_free_step(pybind11::module_& m);
+void bind_kronecker(pybind11::module_& m);
 void bind_krylov(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 void bind_minimize(pybind11::module_& m);
@@ -22,10 +24,12 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   (void)osculate::detail::forked();
   osculate::python::bind_status(m);
   osculate::python::bind_expr(m);
+  osculate::python::bind_fisher(m);
   osculate::python::bind_fit(m);
   osculate::python::bind_fit_callback(m);
   osculate::python::bind_hessian_free(m);
   osculate::python::bind_hessian_free_step(m);
+  osculate::python::bind_kronecker(m);
   osculate::python::bind_krylov(m);
   osculate::python::bind_least_squares(m);
   osculate::python::bind_minimize(m);

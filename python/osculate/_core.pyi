@@ -141,6 +141,38 @@ def minres(
 def spd(
     a: NDArray[Any], b: NDArray[Any] | None, x: NDArray[Any], definite: NDArray[np.bool_], threads: int
 ) -> None: ...
+def gram_updates(
+    targets: list[NDArray[Any]],
+    rows: list[NDArray[Any]],
+    weights: list[NDArray[Any] | None],
+    bias: list[bool],
+    decays: list[float],
+    scales: list[float],
+    threads: int,
+) -> None: ...
+def spd_inverses(
+    matrices: list[NDArray[Any]], dampings: list[float], outs: list[NDArray[Any]], threads: int
+) -> NDArray[np.int64]: ...
+def kronecker_products(
+    lefts: list[NDArray[Any] | None],
+    vectors: list[NDArray[Any]],
+    rights: list[NDArray[Any] | None],
+    outs: list[NDArray[Any]],
+    threads: int,
+) -> None: ...
+def fisher_solve(
+    scores: NDArray[Any],
+    vectors: NDArray[Any],
+    dampings: list[float],
+    centered: bool,
+    form: str,
+    mixed: bool,
+    out: NDArray[Any],
+    threads: int,
+) -> NDArray[np.int8]: ...
+def fisher_matrix(
+    scores: NDArray[Any], target: NDArray[Any], centered: bool, decay: float, threads: int
+) -> None: ...
 def subproblem(g: NDArray[Any], b: NDArray[Any], radius: float) -> tuple[Any, ...]: ...
 def modified_cholesky(a: NDArray[Any]) -> tuple[Any, ...]: ...
 

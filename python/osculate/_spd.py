@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from . import _arguments as arg
 from . import _core, _threads
 
+LANES = 32  # the order up to which a matrix is one SIMD lane of many
 LITTLE = 20_000  # multiply-adds that take less long than to find out how many threads there may be
 
 
@@ -132,6 +133,83 @@ def cholesky_inverse(A: Any, *, check: bool = True, threads: int | None = None) 
     return x
 
 
+def spd_inverse(
+    A: Any, *, damping: Any = 0.0, check: bool = True, threads: int | None = None
+) -> NDArray[Any]:
+    """Invert (A + damping I) for one or many symmetric positive definite matrices, large ones fast.
+
+    Parameters
+    ----------
+    A : array_like, shape (..., n, n)
+        Real matrices, of which only the lower triangles are read.
+    damping : float or array_like, shape (...), default 0
+        Added to the diagonal: one number, or one a matrix. In the unit of `A`.
+    check : bool, default True
+        Whether a matrix that is not positive definite raises; otherwise its inverse is NaN.
+    threads : int, optional
+        Default as many as the process may use. Any number gives the same bits.
+
+    Returns
+    -------
+    array, shape (..., n, n)
+        Exactly symmetric; float32 where `A` is at most that precise, else float64.
+
+    Raises
+    ------
+    numpy.linalg.LinAlgError
+        With `check`, a matrix is not positive definite, or not finite; the message has the index of the
+        first.
+    TypeError, ValueError
+        An argument has a wrong type or shape.
+
+    Notes
+    -----
+    From n = 33 on by recursion on the Schur complement of one half in the other: n^3 / 2 multiply-adds,
+    nearly all of them in products of matrices. Matrices go to the threads by their cost, a single large one is
+    divided between them. Up to n = 32, one matrix a SIMD lane as in `cholesky_inverse`.
+
+    References
+    ----------
+    .. [1] G. H. Golub and C. F. Van Loan, Matrix Computations, 4th ed. (2013), section 3.2.10
+    .. [2] N. J. Higham, Accuracy and Stability of Numerical Algorithms, 2nd ed. (2002), section 14.3,
+       doi:10.1137/1.9780898718027
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from osculate.linalg import spd_inverse
+    >>> a = np.random.default_rng(0).standard_normal((500, 100))
+    >>> A = a.T @ a / 500
+    >>> bool(np.allclose(spd_inverse(A, damping=0.1) @ (A + 0.1 * np.eye(100)), np.eye(100)))
+    True
+    """
+    who = "spd_inverse"
+    a = _matrices(who, A)
+    leading, n = a.shape[:-2], a.shape[-1]
+    added = _numbers(who, "damping", damping)
+    if added.shape != leading and added.ndim:
+        raise ValueError(
+            f"{who}: damping must be a number or have shape {leading}, got shape {added.shape}, "
+            f"as A has shape {a.shape}"
+        )
+    if not np.isfinite(added).all():
+        raise ValueError(f"{who}: damping must be finite, got {arg.shown(damping)}")
+    x = np.empty(a.shape, _common_dtype(a))
+    if n <= LANES:
+        damped = a + np.asarray(added, x.dtype)[..., None, None] * np.eye(n, dtype=x.dtype)
+        _run(who, damped, None, x, check, threads)
+        return x
+    count = 1 if threads is None and n * x.size < LITTLE else _threads.resolve(threads, f"{who}: ")
+    total = math.prod(leading)
+    matrices = np.ascontiguousarray(a, dtype=x.dtype).reshape(total, n, n)
+    outs, dampings = x.reshape(total, n, n), np.broadcast_to(added, leading).ravel().tolist()
+    failed = _core.spd_inverses(list(matrices), dampings, list(outs), count)
+    outs[failed != 0] = np.nan
+    if check:
+        _refuse_indefinite(who, failed == 0, leading)
+    return x
+
+
 def _numbers(caller: str, name: str, value: Any) -> NDArray[Any]:
     try:
         given = np.asarray(arg.numbers(value))
@@ -168,7 +246,12 @@ def _run(
     right = None if b is None else np.ascontiguousarray(b, dtype=x.dtype).reshape(matrices.shape[0], n, k)
     definite = np.zeros(matrices.shape[0], dtype=bool)
     _core.spd(matrices, right, x.reshape(matrices.shape[0], n, k), definite, count)
-    if check and not definite.all():
+    if check:
+        _refuse_indefinite(caller, definite, leading)
+
+
+def _refuse_indefinite(caller: str, definite: NDArray[np.bool_], leading: tuple[int, ...]) -> None:
+    if not definite.all():
         bad = np.flatnonzero(~definite)
         index = ", ".join(str(int(i)) for i in np.unravel_index(int(bad[0]), leading)) if leading else ""
         where = f"A[{index}]" if index else "A"

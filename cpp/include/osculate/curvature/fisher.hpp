@@ -1,0 +1,162 @@
+#pragma once
+// The empirical Fisher matrix F = S'S / N of per-sample scores S (N x P), and x = (F + damping I)^-1 v. With
+// fewer samples than parameters the N x N Gram matrix takes the place of F, by the identity of Woodbury
+//   x = (v - S' (S S' / N + damping I)^-1 S v / N) / damping
+// (Golub & Van Loan 2013, 2.1.4; in this use: Ren & Goldfarb 2019, arXiv:1906.02353; Chen & Heyl 2024,
+// doi:10.1038/s41567-024-02566-1, "minSR"). Nothing of the size of S is made.
+
+#include <Eigen/Cholesky>
+#include <functional>
+
+#include "../linsolve/gemm.hpp"
+#include "../linsolve/score_passes.hpp"
+#include "../status.hpp"
+
+namespace osculate {
+
+/// Which matrix is factorized: N x N, or P x P.
+enum class FisherForm { samples, parameters };
+
+struct FisherOptions {
+  FisherForm form = FisherForm::samples;
+  bool centered = false;  ///< the covariance of the scores instead of their second moment
+  /// The Gram matrix in single precision, corrected by conjugate gradients in double to a relative residual
+  /// of 1e-10. Form `samples` in double alone.
+  bool mixed = false;
+  int threads = 1;
+  std::function<void()> poll = {};  ///< called now and then from the calling thread; may throw
+};
+
+namespace detail {
+
+/// Lower triangle of target = decay target + scale S S' or, where `parameters`, scale S'S.
+template <class To, class S>
+void score_gram(const Scores<S>& s, bool parameters, To decay, To scale, To* target,
+                const FisherOptions& options) {
+  const Index n = parameters ? s.parameters : s.samples, inner = parameters ? s.samples : s.parameters;
+  GemmWorkspace<To> work;
+  // Some 0.05 s of one thread between two polls, and whole blocks of the product.
+  const Index most = static_cast<Index>(2e9 / (double(n) * double(n) + 1));
+  const Index slice = std::max<Index>(most / GemmBlock<To>::depth, 1) * GemmBlock<To>::depth;
+  for (Index first = 0; first == 0 || first < inner; first += slice) {
+    if (options.poll) options.poll();
+    const Index depth = std::min(slice, inner - first);
+    Operand<S> a{.data = s.data + first,
+                 .rows = n,
+                 .columns = depth,
+                 .row_stride = s.parameters,
+                 .column_stride = 1,
+                 .shift = s.mean ? s.mean + first : nullptr};
+    if (parameters)
+      a = {.data = s.data + first * s.parameters,
+           .rows = n,
+           .columns = depth,
+           .row_stride = 1,
+           .column_stride = s.parameters,
+           .row_shift = s.mean};
+    multiply<To, S, S>(
+        a, a, {.alpha = scale, .beta = first == 0 ? decay : To(1), .lower = true, .threads = options.threads},
+        target, n, work);
+  }
+}
+
+/// y = (S S'/N + damping I)^-1 b by conjugate gradients, preconditioned by the factors of that matrix in
+/// single precision (Golub & Van Loan 2013, algorithm 11.5.1).
+template <class S>
+Status refine(const Scores<S>& s, double damping, const Eigen::LLT<Matrix<float>>& factor, const Vector<S>& b,
+              Vector<S>& y, const FisherOptions& options) {
+  const S scale = S(1) / static_cast<S>(s.samples);
+  const S enough = S(1e-10) * b.norm();
+  const auto precondition = [&](const Vector<S>& r) -> Vector<S> {
+    const S size = r.cwiseAbs().maxCoeff();  // keeps the residual within the range of single precision
+    const Vector<float> small = (r / size).template cast<float>();
+    return size * factor.solve(small).template cast<S>();
+  };
+  y.setZero(b.size());
+  Vector<S> r = b, z, d, q;
+  S product = 0;
+  for (int k = 0; k < 100; ++k) {
+    if (r.norm() <= enough) return Status::gradient;
+    if (options.poll) options.poll();
+    z = precondition(r);
+    const S next = r.dot(z);
+    d = k == 0 ? z : Vector<S>(z + (next / product) * d);
+    product = next;
+    gram_product(s, d, q, options.threads);
+    q = scale * q + static_cast<S>(damping) * d;
+    const S curvature = d.dot(q);
+    if (!(curvature > 0) || !std::isfinite(curvature)) return Status::singular;
+    y += (product / curvature) * d;
+    r -= (product / curvature) * q;
+  }
+  return Status::max_iterations;
+}
+
+}  // namespace detail
+
+/// target = decay target + (1 - decay) S'S / N (P x P), both triangles.
+template <class S>
+void fisher_matrix(Scores<S> scores, S decay, S* target, const FisherOptions& options) {
+  Vector<S> mean;
+  if (options.centered) {
+    column_means(scores, mean, options.threads);
+    scores.mean = mean.data();
+  }
+  const S scale = (S(1) - decay) / static_cast<S>(std::max<Index>(scores.samples, 1));
+  detail::score_gram<S, S>(scores, true, decay, scale, target, options);
+  detail::mirror_lower(target, scores.parameters);
+}
+
+/// x = (F + damping I)^-1 v. `Status::singular` where the matrix is not positive definite in the precision of
+/// S, `Status::nonfinite` where x is not finite; x is then of no use.
+template <class S>
+Status fisher_solve(Scores<S> scores, const S* v, double damping, S* x, const FisherOptions& options) {
+  const Index n = scores.samples, p = scores.parameters;
+  const S scale = S(1) / static_cast<S>(n);
+  Vector<S> mean;
+  if (options.centered) {
+    column_means(scores, mean, options.threads);
+    scores.mean = mean.data();
+  }
+  const Eigen::Map<Vector<S>> solution(x, p);
+  const auto judged = [&] { return solution.allFinite() ? Status::gradient : Status::nonfinite; };
+  if (options.form == FisherForm::parameters) {
+    Matrix<S> fisher(p, p);
+    detail::score_gram<S, S>(scores, true, S(0), scale, fisher.data(), options);
+    if (!fisher.diagonal().allFinite()) return Status::nonfinite;
+    fisher.diagonal().array() += static_cast<S>(damping);
+    const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(fisher);
+    if (factor.info() != Eigen::Success) return Status::singular;
+    Eigen::Map<Vector<S>>(x, p) = factor.solve(Eigen::Map<const Vector<S>>(v, p));
+    return judged();
+  }
+  Vector<S> right, y;
+  score_product(scores, v, right, options.threads);
+  right *= scale;
+  if (!right.allFinite()) return Status::nonfinite;
+  if (options.mixed) {
+    Matrix<float> gram(n, n);
+    detail::score_gram<float, S>(scores, false, 0.0F, static_cast<float>(scale), gram.data(), options);
+    if (!gram.diagonal().allFinite()) return Status::nonfinite;
+    gram.diagonal().array() += static_cast<float>(damping);
+    const Eigen::LLT<Matrix<float>> factor(gram);
+    if (factor.info() != Eigen::Success) return Status::singular;
+    if (right.isZero(S(0)))
+      y.setZero(n);
+    else if (const Status end = detail::refine(scores, damping, factor, right, y, options);
+             end != Status::gradient)
+      return end;
+  } else {
+    Matrix<S> gram(n, n);
+    detail::score_gram<S, S>(scores, false, S(0), scale, gram.data(), options);
+    if (!gram.diagonal().allFinite()) return Status::nonfinite;
+    gram.diagonal().array() += static_cast<S>(damping);
+    const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(gram);
+    if (factor.info() != Eigen::Success) return Status::singular;
+    y = factor.solve(right);
+  }
+  transposed_score_product(scores, y, v, S(1), static_cast<S>(1 / damping), x, options.threads);
+  return judged();
+}
+
+}  // namespace osculate

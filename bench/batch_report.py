@@ -70,6 +70,34 @@ def table(label: str, content: dict[str, Any], draw: Table) -> str:
     return f"{label}\n\n{draw(header, cells)}\n\n{note}"
 
 
+SUMMARY = ("osculate", "osculate, batched callback", "TinySolver", "numba", "lumafit", "scipy curve_fit")
+
+
+def summary(record: dict[str, Any], draw: Table) -> str:
+    """For the README: fits per second at the most threads a peer was measured with, a column per workload."""
+    tables = record["tables"]
+    cells = []
+    for peer in SUMMARY:
+        for dtype in ("float64", "float32"):
+            rows = [
+                [row for row in table["rows"] if (row["peer"], row["dtype"]) == (peer, dtype)]
+                for table in tables.values()
+            ]
+            if all(rows):
+                best = [max(of, key=lambda row: row["threads"]) for of in rows]
+                cells.append(
+                    [f"{peer}, {dtype}", str(best[0]["threads"]), *(_si(row["rate"][1]) for row in best)]
+                )
+    labels = [label.split(":")[0] for label in tables]
+    kinds = "; ".join(tables)
+    rounds = next(iter(tables.values()))["rounds"]
+    return (
+        f"{draw(['fits per second', 'threads', *labels], cells)}\n\n{kinds}. Medians of {rounds} rounds, "
+        "from NumPy array to result. TinySolver (of Ceres) is compiled with the Jacobian by hand, numba is what "
+        "a careful user would write."
+    )
+
+
 def footer(record: dict[str, Any]) -> str:
     """Versions and absences."""
     versions = ", ".join(f"{name} {version}" for name, version in record["peer_versions"].items())

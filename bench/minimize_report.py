@@ -39,3 +39,28 @@ def table(label: str, content: dict[str, Any], draw: Table) -> str:
     if certifying:
         note += f" newton-cg then spends {certifying[0]:.0f} products on its certificate, in the median."
     return f"{label}\n\n{draw(header, cells)}\n\n{note}"
+
+
+def summary(record: dict[str, Any], draw: Table) -> str:
+    """For the README: a row per method over all collections; the last one has special cases."""
+    tables = record["tables"]
+    first = next(iter(tables.values()))
+    header = [
+        "",
+        *(f"solved, {label}" for label in tables),
+        "false success",
+        "time without callbacks, n = 100",
+        "n = 1000",
+    ]
+    cells = []
+    for i, row in enumerate(first["rows"]):
+        rows = [table["rows"][i] for table in tables.values()]
+        line = [row["solver"], *(f"{one['solved']}/{one['of']}" for one in rows)]
+        line.append(str(sum(one["false_success"] for one in rows)))
+        cells.append(
+            [*line, *(_median(tables[n]["rows"][i]["reached_own"], 2) for n in ("n = 100", "n = 1000"))]
+        )
+    return (
+        f"{draw(header, cells)}\n\nTimes: medians of ratios to {first['reference']}. Special cases: saddles "
+        "and maxima as starts, Hessians that are singular, of rank one or infinite, functions without a minimum."
+    )

@@ -3,8 +3,8 @@
     python bench/report.py [README.md]          rewrite what stands between the markers
     python bench/report.py --check [README.md]  exit with 1 where that would change anything
 
-A table goes between `<!-- bench: NAME -->` and `<!-- end bench: NAME -->`; markers without a result stay
-as they are.
+A table, or a summary of several, goes between `<!-- bench: NAME -->` and `<!-- end bench: NAME -->`; markers
+without a result stay as they are.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import minimize_report
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
+SUMMARIES = {"batch": batch_report.summary, "minimize": minimize_report.summary}
 MARKED = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- end bench: \2 -->)", re.DOTALL)
 
 
@@ -105,12 +106,19 @@ def render(record: dict[str, Any]) -> str:
     return "\n\n".join([*parts, _origin(record["environment"])])
 
 
+def brief(record: dict[str, Any]) -> str:
+    """The Markdown of one result for the README: a summary where the whole is long."""
+    if record["bench"] in SUMMARIES:
+        return f"{SUMMARIES[record['bench']](record, _table)}\n\n{_origin(record['environment'])}"
+    return render(record)
+
+
 def updated(text: str, results: Path = RESULTS) -> str:
     """`text` with every marked table replaced by its result's."""
 
     def replace(match: re.Match[str]) -> str:
         path = results / f"{match[2]}.json"
-        return f"{match[1]}{render(json.loads(path.read_text()))}\n{match[3]}" if path.exists() else match[0]
+        return f"{match[1]}{brief(json.loads(path.read_text()))}\n{match[3]}" if path.exists() else match[0]
 
     return MARKED.sub(replace, text)
 

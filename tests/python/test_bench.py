@@ -117,3 +117,9 @@ def test_bench_of_conjugate_gradients_runs_as_many_iterations_as_it_says_and_dra
     text = report.render(record)
     assert "0.20 (0.10 - 0.30)" in text
     assert "75%" in text
+
+
+def test_readme_has_the_numbers_of_the_committed_results() -> None:
+    readme = (report.ROOT / "README.md").read_text()
+    assert "<!-- bench: batch -->\n| fits per second" in readme
+    assert report.updated(readme) == readme

@@ -13,6 +13,8 @@ from ._derivatives_result import DerivativeCheck
 from ._fit import fit
 from ._hessian_free import HessianFree
 from ._hessian_free_step import HessianFreeStep
+from ._kfac import KFAC
+from ._kfac_status import KFACStatus, QuadraticStep
 from ._least_squares import least_squares
 from ._minimize import minimize
 from ._minimize_result import Certificate, MinimizeResult
@@ -21,10 +23,12 @@ from ._result import LeastSquaresResult, OptimizeWarning, Status
 
 if TYPE_CHECKING:
     from . import interop as interop
+    from . import layers as layers
     from . import linalg as linalg
     from . import models as models
 
 __all__ = [
+    "KFAC",
     "Certificate",
     "DerivativeCheck",
     "FitResult",
@@ -32,10 +36,12 @@ __all__ = [
     "HessianFree",
     "HessianFreeStep",
     "Interrupted",
+    "KFACStatus",
     "LeastSquaresResult",
     "MinimizeResult",
     "Model",
     "OptimizeWarning",
+    "QuadraticStep",
     "Status",
     "check_derivatives",
     "curve_fit",
@@ -45,7 +51,7 @@ __all__ = [
 ]
 
 
-MODULES = ("interop", "linalg", "models")
+MODULES = ("interop", "layers", "linalg", "models")
 
 
 def __getattr__(name: str) -> object:

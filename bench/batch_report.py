@@ -91,10 +91,10 @@ def summary(record: dict[str, Any], draw: Table) -> str:
     labels = [label.split(":")[0] for label in tables]
     kinds = "; ".join(tables)
     rounds = next(iter(tables.values()))["rounds"]
+    whole = draw(["fits per second", "threads", *labels], cells)
     return (
-        f"{draw(['fits per second', 'threads', *labels], cells)}\n\n{kinds}. Medians of {rounds} rounds, "
-        "from NumPy array to result. TinySolver (of Ceres) is compiled with the Jacobian by hand, numba is what "
-        "a careful user would write."
+        f"{whole}\n\n{kinds}. Medians of {rounds} rounds, from NumPy array to result. TinySolver (of Ceres) is "
+        "compiled with the Jacobian by hand, numba is what a careful user would write."
     )
 
 

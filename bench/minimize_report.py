@@ -62,5 +62,6 @@ def summary(record: dict[str, Any], draw: Table) -> str:
         )
     return (
         f"{draw(header, cells)}\n\nTimes: medians of ratios to {first['reference']}. Special cases: saddles "
-        "and maxima as starts, Hessians that are singular, of rank one or infinite, functions without a minimum."
+        "and maxima as starts, Hessians that are singular, of rank one or infinite, functions without a "
+        "minimum."
     )

@@ -3,5 +3,4 @@
 
 template class Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>;
 template class Eigen::LLT<Eigen::MatrixXd, Eigen::Lower>;
-template class Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>, Eigen::Lower>;
 template class Eigen::HouseholderQR<Eigen::MatrixXd>;

@@ -8,5 +8,4 @@
 
 extern template class Eigen::SelfAdjointEigenSolver<Eigen::MatrixXd>;
 extern template class Eigen::LLT<Eigen::MatrixXd, Eigen::Lower>;
-extern template class Eigen::LLT<Eigen::Ref<Eigen::MatrixXd>, Eigen::Lower>;
 extern template class Eigen::HouseholderQR<Eigen::MatrixXd>;

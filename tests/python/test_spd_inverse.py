@@ -16,7 +16,9 @@ def definite(shape: tuple[int, ...], seed: int, dtype: type = np.float64) -> np.
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
-@pytest.mark.parametrize("shape", [(1, 1), (32, 32), (33, 33), (300, 300), (3, 2, 50, 50), (0, 40, 40), (5, 4, 4)])
+@pytest.mark.parametrize(
+    "shape", [(1, 1), (32, 32), (33, 33), (300, 300), (3, 2, 50, 50), (0, 40, 40), (5, 4, 4)]
+)
 def test_spd_inverse_times_the_damped_matrix_is_the_identity(shape: tuple[int, ...], dtype: type) -> None:
     a, n = definite(shape, 1, dtype), shape[-1]
     x = linalg.spd_inverse(a, damping=0.25)
@@ -42,7 +44,9 @@ def test_spd_inverse_has_the_same_bits_alone_and_with_any_threads() -> None:
     a = definite((3, 400, 400), 3)
     together = linalg.spd_inverse(a, damping=[0.1, 0.2, 0.3], threads=1)
     for threads in (2, 3):
-        np.testing.assert_array_equal(linalg.spd_inverse(a, damping=[0.1, 0.2, 0.3], threads=threads), together)
+        np.testing.assert_array_equal(
+            linalg.spd_inverse(a, damping=[0.1, 0.2, 0.3], threads=threads), together
+        )
         np.testing.assert_array_equal(linalg.spd_inverse(a[1], damping=0.2, threads=threads), together[1])
 
 

@@ -1,4 +1,4 @@
-"""PyTorch functions and modules for `osculate.minimize`: gradients, Hessians and products with them.
+"""PyTorch functions and modules for `osculate.minimize`: gradients, Hessians and products; `KFAC` to train.
 
 Parameters become one vector, and back. What a product needs is recorded once a point: the gradient with its
 graph for H v, and outputs with theirs for Gauss-Newton products, of which J v is the derivative by u of J' u
@@ -19,8 +19,9 @@ except ImportError as error:
 
 from .._arguments import FloatArray, shown
 from ._problem import LEAST_SQUARES, Latest, Problem, check, split
+from ._torch_kfac import KFAC
 
-__all__ = ["Problem", "problem"]
+__all__ = ["KFAC", "Problem", "problem"]
 
 
 def problem(f: Callable[..., Any], x0: Any = None, *, loss: Any = None) -> Problem:

@@ -93,8 +93,8 @@ def summary(record: dict[str, Any], draw: Table) -> str:
     rounds = next(iter(tables.values()))["rounds"]
     whole = draw(["fits per second", "threads", *labels], cells)
     return (
-        f"{whole}\n\n{kinds}. Medians of {rounds} rounds, from NumPy array to result. TinySolver (of Ceres) is "
-        "compiled with the Jacobian by hand, numba is what a careful user would write."
+        f"{whole}\n\n{kinds}. Medians of {rounds} rounds, from NumPy array to result. TinySolver (of Ceres) "
+        "is compiled with the Jacobian by hand, numba is what a careful user would write."
     )
 
 

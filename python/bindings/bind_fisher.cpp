@@ -1,5 +1,6 @@
 // _core.fisher_solve, fisher_matrix: per-sample scores of shape (count, samples, parameters). Python has
 // checked the arguments and made the arrays, which are contiguous and of one type.
+#include <pybind11/stl.h>
 #include <osculate/curvature/fisher.hpp>
 
 #include <atomic>

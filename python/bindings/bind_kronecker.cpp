@@ -1,6 +1,7 @@
 // _core.gram_updates, spd_inverses, kronecker_products: the three costs of Kronecker-factored curvature, many
 // layers a call. Python has checked shapes and types; matrices are contiguous and by rows, which for
 // symmetric ones is by columns too.
+#include <pybind11/stl.h>
 #include <osculate/curvature/kronecker.hpp>
 
 #include "arrays.hpp"

@@ -10,6 +10,7 @@ from ._batch_result import FitResult, Flag, Interrupted
 from ._curve_fit import curve_fit
 from ._derivatives import check_derivatives
 from ._derivatives_result import DerivativeCheck
+from ._fisher import FisherSolution, fisher_solve
 from ._fit import fit
 from ._hessian_free import HessianFree
 from ._hessian_free_step import HessianFreeStep
@@ -19,9 +20,14 @@ from ._least_squares import least_squares
 from ._minimize import minimize
 from ._minimize_result import Certificate, MinimizeResult
 from ._model import Model
+from ._natural import natural_gradient
+from ._natural_result import NaturalGradientResult
+from ._natural_step import NaturalGradient
+from ._natural_step_result import NaturalGradientStep
 from ._result import LeastSquaresResult, OptimizeWarning, Status
 
 if TYPE_CHECKING:
+    from . import families as families
     from . import interop as interop
     from . import layers as layers
     from . import linalg as linalg
@@ -31,6 +37,7 @@ __all__ = [
     "KFAC",
     "Certificate",
     "DerivativeCheck",
+    "FisherSolution",
     "FitResult",
     "Flag",
     "HessianFree",
@@ -40,18 +47,23 @@ __all__ = [
     "LeastSquaresResult",
     "MinimizeResult",
     "Model",
+    "NaturalGradient",
+    "NaturalGradientResult",
+    "NaturalGradientStep",
     "OptimizeWarning",
     "QuadraticStep",
     "Status",
     "check_derivatives",
     "curve_fit",
+    "fisher_solve",
     "fit",
     "least_squares",
     "minimize",
+    "natural_gradient",
 ]
 
 
-MODULES = ("interop", "layers", "linalg", "models")
+MODULES = ("families", "interop", "layers", "linalg", "models")
 
 
 def __getattr__(name: str) -> object:

@@ -127,7 +127,7 @@ def from_newton(
     else:
         active = (x >= upper).astype(np.int64) - (x <= lower)
     return MinimizeResult(
-        **_verdict(Status(status), Certificate(certificate)),
+        **verdict(Status(status), Certificate(certificate)),
         x=x,
         fun=f,
         jac=gradient,
@@ -154,7 +154,7 @@ def from_products(out: tuple[Any, ...], method: str, approximated: tuple[str, ..
     (x, f, gradient, optimality, status, iterations, nfev, njev, nhvp, points, trace, certificate, lowest,
      products, bound, _) = out  # fmt: skip
     return MinimizeResult(
-        **_verdict(Status(status), Certificate(certificate)),
+        **verdict(Status(status), Certificate(certificate)),
         x=x,
         fun=f,
         jac=gradient,
@@ -176,7 +176,7 @@ def from_products(out: tuple[Any, ...], method: str, approximated: tuple[str, ..
     )
 
 
-def _verdict(outcome: Status, certificate: Certificate) -> dict[str, Any]:
+def verdict(outcome: Status, certificate: Certificate) -> dict[str, Any]:
     message = outcome.sentence
     if outcome.success and certificate in SENTENCES:
         message = f"{message} {SENTENCES[certificate]}"

@@ -1,8 +1,8 @@
 """A small autoencoder in NumPy: forward, backward, exact Gauss-Newton products, and training by the recipe.
 
 Hidden layers are tanh, code and output linear; the loss is the cross-entropy of the pixels as Bernoulli
-variables, summed over the pixels, the mean over the images. A layer is a matrix (outputs, inputs + 1), the bias
-being its last column, as `osculate.KFAC` has it.
+variables, summed over the pixels, the mean over the images. A layer is a matrix (outputs, inputs + 1), the
+bias being its last column, as `osculate.KFAC` has it.
 """
 
 from __future__ import annotations

@@ -216,7 +216,8 @@ class KFAC(WithInverse, WithModel, WithState):
         Returns
         -------
         KFACStatus
-            Of these layers. One with NaN or infinity is left as it was, and so are all of a chain.
+            Of this update of these layers. One with NaN or infinity is left as it was, and so are all of a
+            chain.
 
         Raises
         ------
@@ -238,7 +239,7 @@ class KFAC(WithInverse, WithModel, WithState):
             blend(good, self._threads)
             if self._eigen:
                 blend_moments(good, self._decay)
-            return status_of(update.state for update in updates)
+            return status_of((update.state for update in updates), inverses=False)
 
     def __repr__(self) -> str:
         kind = ", eigen" if self._eigen else ", tridiagonal" if self._chain is not None else ""

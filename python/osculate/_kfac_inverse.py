@@ -21,7 +21,7 @@ from ._kfac_factors import LayerState
 from ._result import Status
 
 Array = NDArray[Any]
-NEVER = "it was never updated, so there is no inverse; its gradient is passed on as it is"
+NEVER = "it was never updated before invert(), so it has no inverse; its gradient is passed on as it is"
 KEPT = "the last good inverse stays in use, if there was one"
 
 

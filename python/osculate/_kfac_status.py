@@ -32,8 +32,8 @@ class KFACStatus(Fields):
         return "; ".join(f"layer {name!r}: {text}" for name, text in self.messages.items()) or "all good"
 
 
-def status_of(states: Iterable[LayerState]) -> KFACStatus:
-    """The report on some layers."""
+def status_of(states: Iterable[LayerState], *, inverses: bool = True) -> KFACStatus:
+    """The report on some layers, on their last updates alone where `inverses` is False."""
     outcomes, messages = {}, {}
     for state in states:
         outcome, text = Status.gradient, ""
@@ -41,7 +41,7 @@ def status_of(states: Iterable[LayerState]) -> KFACStatus:
             outcome, text = state.update_outcome, state.update_message
         elif state.updates == 0:
             outcome, text = Status.not_run, "it was never updated"
-        if not state.inverse_outcome.success and outcome is not Status.nonfinite:
+        if inverses and not state.inverse_outcome.success and outcome is not Status.nonfinite:
             outcome, text = state.inverse_outcome, state.inverse_message
         outcomes[state.name] = outcome
         if not outcome.success:

@@ -27,7 +27,7 @@ def blobs(count: int, seed: int) -> Array:
     center = random.uniform(1, 6, (2, count, 1, 1))
     width = random.uniform(0.8, 2, (count, 1, 1))
     spots = np.exp(-((y - center[0]) ** 2 + (x - center[1]) ** 2) / (2 * width**2))
-    return spots.reshape(count, 64)
+    return np.asarray(spots.reshape(count, 64))
 
 
 def sigmoid(z: Array) -> Array:
@@ -129,7 +129,7 @@ def train_kfac(net: Network, images: Array, steps: int, **options: Any) -> list[
         weights = probabilities * (1 - probabilities) / len(images)
         curvature = [[float((x * weights * y).sum()) for y in tangents] for x in tangents]
         chosen = kfac.quadratic_step(g, direction, previous, curvature=curvature)
-        momentum = {} if previous is None else previous
+        momentum: Layers = {} if previous is None else previous
         previous = {
             name: chosen.learning_rate * d + chosen.momentum * momentum.get(name, 0.0)
             for name, d in direction.items()

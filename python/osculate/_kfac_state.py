@@ -39,7 +39,7 @@ class WithState:
     _work: Background
     _lock: Any
 
-    def state_dict(self) -> dict[str, Array]:
+    def state_dict(self) -> dict[str, Any]:
         """Return what `load_state_dict` needs to go on with the same bits.
 
         Returns
@@ -51,7 +51,7 @@ class WithState:
         """
         with self._lock:
             self._work.collect(wait=True)
-            state: dict[str, Array] = {
+            state: dict[str, Any] = {
                 "version": np.array(VERSION),
                 "approximation": np.array(self._approximation),
                 "damping": np.array(self._damping),

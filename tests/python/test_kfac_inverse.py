@@ -263,7 +263,7 @@ def test_inverses_are_due_at_first_and_then_by_the_period(monkeypatch: pytest.Mo
         return real(*given)
 
     monkeypatch.setattr(_core, "spd_inverses", record)
-    due = []
+    due: list[int] = []
     for call in range(1, 18):
         kfac.invert(when_due=True)
         due += [call] * (len(seen) - len(due))

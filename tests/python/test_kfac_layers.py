@@ -15,7 +15,7 @@ from osculate.layers import Conv2d, Diagonal, Linear, Scale
 Array = NDArray[Any]
 RNG = np.random.default_rng(11)
 B = 6
-CLOSE = {"rtol": 1e-12, "atol": 1e-12}  # sums of some 500 terms of size 1: 100 eps of them
+CLOSE: dict[str, Any] = {"rtol": 1e-12, "atol": 1e-12}  # sums of some 500 terms of size 1: 100 eps of them
 GEOMETRIES = [
     {"kernel_size": 3},
     {"kernel_size": (2, 3), "stride": (1, 2), "padding": (1, 0), "dilation": (2, 1)},
@@ -168,7 +168,11 @@ def test_any_parameter_has_the_mean_squares_of_the_gradients_of_samples() -> Non
 
 def ready() -> KFAC:
     """With an inverse of all kinds of layers."""
-    layers = {"fc": Linear(3, 2), "plain": Linear(3, 2, bias=False), "conv": Conv2d(2, 3, (2, 1))}
+    layers: dict[str, Any] = {
+        "fc": Linear(3, 2),
+        "plain": Linear(3, 2, bias=False),
+        "conv": Conv2d(2, 3, (2, 1)),
+    }
     kfac = KFAC(layers)
     kfac.update_all(
         {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from kfac_network import Network, blobs, train_gradient_descent, train_kfac
 
 

@@ -67,7 +67,7 @@ def run(
     value = problem.value(x)
     gradient = problem.gradient(x)
     at = Reached(x, value, gradient, _largest(gradient))
-    at.note(0.0, options.kl_radius, problem.damping, math.nan)
+    at.note(0.0, options.kl_radius, problem.damping, 0.0)
     radius = options.kl_radius
     while True:
         at.status = _at_point(at, options)

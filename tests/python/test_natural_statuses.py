@@ -1,0 +1,245 @@
+"""osculate.natural_gradient on hard ground: every status, and callbacks that raise or call us back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from glm_cases import GLMS, N, P, X
+from numpy.typing import NDArray
+from test_natural_gradient import MODEL, solve
+
+from osculate import Status, natural_gradient
+
+Array = NDArray[Any]
+OFF: dict[str, Any] = {"gtol": None}
+GIVEN: dict[str, Any] = {"jac": MODEL.jac, "fisher": MODEL.fisher}
+
+
+class SomeError(Exception):
+    pass
+
+
+def test_cost_where_the_loss_no_longer_resolves_the_progress() -> None:
+    result = solve("poisson", **OFF)
+    assert result.outcome is Status.cost
+    assert result.success
+    assert result.optimality < 1e-12
+
+
+@pytest.mark.parametrize(("option", "outcome"), [("ftol", Status.cost), ("xtol", Status.step)])
+def test_the_tests_of_cost_and_step(option: str, outcome: Status) -> None:
+    options: dict[str, Any] = OFF | {option: 1e-4}
+    result = solve("gamma", **options)
+    assert result.outcome is outcome
+    assert result.nit < solve("gamma", **OFF).nit
+    assert result.status == 0
+
+
+@pytest.mark.parametrize("step", ["line_search", "trust_region", "fixed"])
+@pytest.mark.parametrize("limit", [{"max_iterations": 2}, {"max_evaluations": 3}])
+def test_limits(step: str, limit: dict[str, int]) -> None:
+    result = solve("gamma", step=step, **limit)
+    assert result.outcome is Status.max_iterations
+    assert (result.nit, result.evaluations) == (2, 3)
+    assert (result.success, result.status) == (False, 1)
+
+
+def test_user_stop_and_the_callbacks_of_scipy() -> None:
+    states: list[Any] = []
+
+    def watch(intermediate_result: Any) -> None:
+        states.append(intermediate_result)
+        if len(states) == 2:
+            raise StopIteration
+
+    result = solve("gamma", callback=watch)
+    assert result.outcome is Status.user_stop
+    assert [state.nit for state in states] == [1, 2]
+    assert states[-1].fun == result.fun
+    np.testing.assert_array_equal(states[-1].x, result.x)
+
+    def at_the_end(x: Array) -> None:
+        if np.abs(x - done.x).max() == 0:
+            raise StopIteration
+
+    done = solve("gamma")
+    assert solve("gamma", callback=at_the_end).outcome is Status.gradient
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("step", ["line_search", "trust_region", "fixed"])
+def test_nonfinite_everywhere_but_at_the_start(bad: float, step: str) -> None:
+    result = natural_gradient(
+        lambda b: 1.0 if not b.any() else bad, np.zeros(P), jac=MODEL.jac, fisher=MODEL.fisher, step=step
+    )
+    assert result.outcome is Status.nonfinite
+    assert (result.nit, result.fun) == (0, 1.0)
+    np.testing.assert_array_equal(result.x, np.zeros(P))
+
+
+@pytest.mark.parametrize("which", ["loss", "jac", "fisher", "fisherp", "scores", "model", "model_jac"])
+def test_nonfinite_at_the_start(which: str) -> None:
+    nan = lambda b, *v: np.nan * given[which](b, *v)  # noqa: E731
+    given: dict[str, Any] = {"loss": MODEL.loss, "jac": MODEL.jac, "fisher": MODEL.fisher}
+    if which in ("fisherp", "scores"):
+        given = {"loss": MODEL.loss, "jac": MODEL.jac, which: getattr(MODEL, which)}
+    if which.startswith("model"):
+        given = {"model": X.dot, "model_jac": lambda b: X, "family": "poisson", "targets": MODEL.y}
+    changed = given | {which: nan}
+    result = natural_gradient(changed.pop("loss", None), np.zeros(P), **changed)
+    assert result.outcome is Status.nonfinite
+    assert not result.success
+
+
+@pytest.mark.parametrize("step", ["line_search", "trust_region"])
+def test_a_wall_of_nan_is_walked_around(step: str) -> None:
+    wall = GLMS["poisson"].irls()[0][0] + 0.05
+
+    def loss(b: Array) -> float:
+        return MODEL.loss(b) if b[0] < wall else np.nan
+
+    result = natural_gradient(loss, [-4.0, 0, 0, 0], step=step, **GIVEN)
+    assert result.success
+    assert result.evaluations > result.nit + 1
+
+
+@pytest.mark.parametrize("form", ["fisher", "scores", "fisherp"])
+def test_singular_where_nothing_damps(form: str) -> None:
+    """A parameter that nothing depends on, but for a gradient along it."""
+    flat = np.diag([1.0, 0.0])
+    sources: dict[str, Any] = {
+        "fisher": lambda b: flat,
+        "scores": lambda b: np.array([[1.0, 0], [1, 0], [1, 0]]),
+        "fisherp": lambda b, v: flat @ v,
+    }
+    result = natural_gradient(
+        lambda b: float(b[0] ** 2 / 2 + b[1]),
+        [1.0, 1.0],
+        jac=lambda b: np.array([b[0], 1.0]),
+        **{form: sources[form]},
+    )
+    assert result.outcome is Status.singular
+    assert result.status == 4
+    damped = natural_gradient(
+        lambda b: float(b[0] ** 2 / 2 + b[1] ** 2 / 2),
+        [1.0, 1.0],
+        jac=lambda b: b,
+        damping=0.5,
+        **{form: sources[form]},
+    )
+    assert damped.success
+
+
+def test_singular_where_the_matrix_is_not_a_fisher_matrix() -> None:
+    result = natural_gradient(
+        MODEL.loss, np.zeros(P), jac=MODEL.jac, fisherp=lambda b, v: -MODEL.fisherp(b, v)
+    )
+    assert result.outcome is Status.singular
+    result = natural_gradient(MODEL.loss, np.zeros(P), jac=MODEL.jac, fisher=lambda b: -MODEL.fisher(b))
+    assert result.outcome is Status.singular
+
+
+@pytest.mark.parametrize("step", ["line_search", "trust_region"])
+def test_no_progress_where_the_gradient_is_wrong(step: str) -> None:
+    result = natural_gradient(
+        MODEL.loss, np.zeros(P), jac=lambda b: -MODEL.jac(b), fisher=MODEL.fisher, step=step
+    )
+    assert result.outcome is Status.no_progress
+    assert result.status == 2
+    # Ten times the rounding error of the loss is what a step may cost; then the gradient does not fall.
+    assert result.fun <= MODEL.loss(np.zeros(P)) * (1 + 10 * np.finfo(float).eps)
+    assert result.nit <= 1
+    assert np.abs(result.x).max() < 1e-14
+
+
+@pytest.mark.parametrize(
+    "which", ["loss", "jac", "fisher", "fisherp", "scores", "model", "model_jac", "callback"]
+)
+@pytest.mark.parametrize("call", [1, 2])
+def test_an_exception_comes_out_as_the_same_object(which: str, call: int) -> None:
+    raised, count = SomeError("here"), 0
+
+    def failing(*arguments: Any, **named: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count == call:
+            raise raised
+        return None if which == "callback" else given[which](*arguments, **named)
+
+    given: dict[str, Any] = {"loss": MODEL.loss, "jac": MODEL.jac, "fisher": MODEL.fisher}
+    if which in ("fisherp", "scores"):
+        given = {"loss": MODEL.loss, "jac": MODEL.jac, which: getattr(MODEL, which)}
+    if which.startswith("model"):
+        given = {"model": X.dot, "model_jac": lambda b: X, "family": "poisson", "targets": MODEL.y}
+    changed = given | {which: failing}
+    with pytest.raises(SomeError) as caught:
+        natural_gradient(changed.pop("loss", None), np.zeros(P), **changed)
+    assert caught.value is raised
+
+
+def test_callbacks_may_solve_themselves() -> None:
+    inner = solve("gamma")
+
+    def fisher(b: Array) -> Array:
+        again = solve("gamma")
+        np.testing.assert_array_equal(again.x, inner.x)
+        return MODEL.fisher(b)
+
+    result = natural_gradient(MODEL.loss, np.zeros(P), jac=MODEL.jac, fisher=fisher)
+    np.testing.assert_array_equal(result.x, natural_gradient(MODEL.loss, np.zeros(P), **GIVEN).x)
+
+
+def test_what_callbacks_write_to_their_arguments_changes_nothing() -> None:
+    def spoiled(function: Any) -> Any:
+        def call(b: Array) -> Any:
+            out = function(b)
+            if b.flags.writeable:
+                b[:] = 77
+            return out
+
+        return call
+
+    plain = natural_gradient(MODEL.loss, np.zeros(P), **GIVEN)
+    result = natural_gradient(
+        spoiled(MODEL.loss), np.zeros(P), jac=spoiled(MODEL.jac), fisher=spoiled(MODEL.fisher),
+        callback=spoiled(lambda b: None),
+    )  # fmt: skip
+    np.testing.assert_array_equal(result.x, plain.x)
+
+
+def test_layouts_and_types_of_what_callbacks_return() -> None:
+    plain = natural_gradient(MODEL.loss, np.zeros(P), **GIVEN)
+    result = natural_gradient(
+        lambda b: np.array([MODEL.loss(b)]),
+        np.zeros(P),
+        jac=lambda b: list(MODEL.jac(b)),
+        fisher=lambda b: np.asfortranarray(MODEL.fisher(b)),
+    )
+    np.testing.assert_allclose(result.x, plain.x, rtol=1e-12)
+    single = natural_gradient(
+        None, np.zeros(P), model=lambda b: (X @ b).astype(np.float32), model_jac=X.astype(np.float32)[:, ::1],
+        family="poisson", targets=MODEL.y, gtol=1e-5,
+    )  # fmt: skip
+    assert single.success
+    assert single.x.dtype == np.float64
+    np.testing.assert_allclose(single.x, plain.x, atol=1e-4)
+
+
+def test_one_sample_and_one_parameter() -> None:
+    result = natural_gradient(
+        None, [0.0], model=lambda b: b, model_jac=[[1.0]], family="poisson", targets=[3.0]
+    )
+    assert result.success
+    assert result.x[0] == pytest.approx(np.log(3), abs=1e-8)
+    assert result.stderr[0] == pytest.approx(1 / np.sqrt(3), rel=1e-7)
+    assert np.isnan(result.dispersion)
+
+
+def test_bits_do_not_depend_on_threads() -> None:
+    one, two = (solve("bernoulli", threads=threads) for threads in (1, 2))
+    np.testing.assert_array_equal(one.x, two.x)
+    np.testing.assert_array_equal(one.trace, two.trace)
+    assert one.x.shape == (P,)
+    assert N > P

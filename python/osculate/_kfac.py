@@ -162,7 +162,29 @@ class KFAC(WithInverse, WithModel, WithState):
         subsample: Any = None,
         decay: float | None = None,
     ) -> KFACStatus:
-        """Blend a batch into the running averages of one layer: `update_all` for one.
+        """Blend a batch into the running averages of one layer.
+
+        Parameters
+        ----------
+        layer : str
+            Its name.
+        activations : array_like
+            Inputs of the layer, the first axis being that of the samples, as its description in
+            `osculate.layers` says; None for `Diagonal`.
+        output_gradients : array_like
+            Derivatives of the loss by the layer's outputs.
+        loss_average, batch_weights, subsample, decay
+            See `update_all`, which takes many layers in one call of the core, and is faster for that.
+
+        Returns
+        -------
+        KFACStatus
+            Of this update.
+
+        Raises
+        ------
+        TypeError, ValueError
+            As `update_all`.
 
         Examples
         --------

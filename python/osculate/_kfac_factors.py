@@ -44,10 +44,22 @@ class LayerState:
     moments: Array | None = None
     moment_updates: int = 0
     spare: tuple[Array, Array] | None = field(default=None, repr=False)
+    buffers: list[Array | None] = field(default_factory=lambda: [None, None], repr=False)
     update_outcome: Status = Status.not_run
     update_message: str = ""
     inverse_outcome: Status = Status.gradient
     inverse_message: str = ""
+
+    def buffer(self, which: int, dtype: Any, *, by_columns: bool = False) -> Array:
+        """Memory for V (0) or the result (1) that is kept: to allocate it costs more than to copy V."""
+        m, n = self.layer.shape
+        held = self.buffers[which]
+        if held is None or held.dtype != dtype:
+            held = self.buffers[which] = np.empty(m * n, dtype)
+        return held.reshape(n, m).T if by_columns else held.reshape(m, n)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return self.__dict__ | {"spare": None, "buffers": [None, None]}
 
     @property
     def what(self) -> str:

@@ -80,18 +80,19 @@ def _block(who: str, name: str, state: LayerState, value: Any, place: Any, aside
     m, n = state.layer.shape
     dtype = state.dtype or given[0].dtype
     if len(given) == 2:
-        V = np.empty((m, n), dtype)
+        V = state.buffer(0, dtype)
         V[:, :-1] = given[0].reshape(m, n - 1)
         V[:, -1] = given[1]
-        return Block(state, paired, out, V, np.empty_like(V) if aside else V)
+        return Block(state, paired, out, V, state.buffer(1, dtype) if aside else V)
     V = given[0].reshape(m, n)
     if V.dtype != dtype or not (V.flags.c_contiguous or V.flags.f_contiguous) or not V.flags.aligned:
-        V = np.array(V, dtype=dtype, order="C")
-        return Block(state, paired, out, V, np.empty_like(V) if aside else V)
+        held = state.buffer(0, dtype)
+        held[:] = V
+        return Block(state, paired, out, held, state.buffer(1, dtype) if aside else held)
     result = out[0].reshape(m, n)
     same = result.dtype == dtype and result.strides == V.strides and np.may_share_memory(result, out[0])
     if aside or not same or not result.flags.aligned:
-        result = np.empty_like(V)
+        result = state.buffer(1, dtype, by_columns=not V.flags.c_contiguous)
     return Block(state, paired, out, V, result)
 
 

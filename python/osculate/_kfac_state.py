@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from . import _arguments as arg
 from ._kfac_factors import LayerState
 from ._kfac_inverse import Background
+from ._kfac_merge import merge_layer, merge_links
 from ._kfac_rows import FLOATS
 from ._kfac_tridiagonal import Chain, ChainInverse, Link
 from ._result import Status
@@ -36,6 +37,7 @@ class WithState:
     _damping: float
     _calls: int
     _inverted: bool
+    _due: bool
     _work: Background
     _lock: Any
 
@@ -57,6 +59,7 @@ class WithState:
                 "damping": np.array(self._damping),
                 "calls": np.array(self._calls),
                 "inverted": np.array(self._inverted),
+                "due": np.array(self._due),
             }
             for name, layer in self._states.items():
                 for key in NUMBERS:
@@ -100,7 +103,7 @@ class WithState:
                 f"got {approximation!r}"
             )
         damping = arg.at_least_zero(who, "damping", _take(who, left, "damping"))
-        calls, inverted = int(_take(who, left, "calls")), bool(_take(who, left, "inverted"))
+        calls, inverted, due = (int(_take(who, left, key)) for key in ("calls", "inverted", "due"))
         states = {name: self._layer_from(who, left, name, old) for name, old in self._states.items()}
         chain = None if self._chain is None else self._chain_from(who, left)
         if left:
@@ -109,7 +112,8 @@ class WithState:
             self._work.collect(wait=True)
             for name, layer in states.items():
                 self._states[name] = layer
-            self._chain, self._damping, self._calls, self._inverted = chain, damping, calls, inverted
+            self._chain, self._damping, self._calls = chain, damping, calls
+            self._inverted, self._due = bool(inverted), bool(due)
 
     @property
     def _approximation(self) -> str:
@@ -194,20 +198,21 @@ class WithState:
             return
         first, second = sorted((self._lock, other._lock), key=id)
         with first, second:
+            mine, theirs = list(self._states.values()), [other._states[name] for name in self._states]
             if self._chain is not None and other._chain is not None:
-                _merge_links(self, other)
-            for name, mine in self._states.items():
-                _merge_layer(mine, other._states[name])
+                merge_links(self._chain, other._chain, mine, theirs)
+            for one, more in zip(mine, theirs, strict=True):
+                merge_layer(one, more)
 
     def memory(self) -> dict[str, int]:
-        """Return the bytes of `factors`, `inverses`, `buffers` for the next inverses, and their `total`."""
+        """Return the bytes of `factors`, `inverses`, `buffers` for what is on its way, and their `total`."""
         with self._lock:
             layers = list(self._states.values())
             chain = [] if self._chain is None else _chain_arrays(self._chain)
             links = 0 if self._chain is None else 2 * sum(link is not None for link in self._chain.links)
             factors = sum(_bytes(s.A, s.G, s.squares) for s in layers) + _bytes(*chain[:links])
             inverses = sum(_bytes(s.left, s.right, s.moments) for s in layers) + _bytes(*chain[links:])
-            buffers = sum(_bytes(*(s.spare or ())) for s in layers) + self._work.nbytes
+            buffers = sum(_bytes(*(s.spare or ()), *s.buffers) for s in layers) + self._work.nbytes
         total = factors + inverses + buffers
         return {"factors": factors, "inverses": inverses, "buffers": buffers, "total": total}
 
@@ -242,57 +247,3 @@ def _checked(who: str, name: str, given: Any, shape: tuple[int, int] | None, dty
         expected = "not be there" if shape is None else f"have shape {shape} and dtype {dtype or 'float64'}"
         raise ValueError(f"{who}: {name} must {expected}, got shape {array.shape} and dtype {array.dtype}")
     return array
-
-
-def _merge_layer(mine: LayerState, theirs: LayerState) -> None:
-    if theirs.updates == 0:
-        return
-    if mine.dtype is None:
-        mine.dtype = theirs.dtype
-    masses = (
-        ("A", mine.A_mass, theirs.A_mass),
-        ("G", mine.G_mass, theirs.G_mass),
-        ("squares", mine.G_mass, theirs.G_mass),
-    )
-    for key, own, more in masses:
-        setattr(mine, key, _mean(getattr(mine, key), own, getattr(theirs, key), more, mine.dtype))
-    if mine.moments is not None and theirs.moments is not None and _same_basis(mine, theirs):
-        mine.moments = _mean(mine.moments, mine.G_mass, theirs.moments, theirs.G_mass, mine.dtype)
-    mine.A_mass += theirs.A_mass
-    mine.G_mass += theirs.G_mass
-    mine.updates = max(mine.updates, theirs.updates)
-    mine.update_outcome, mine.update_message = Status.gradient, ""
-
-
-def _same_basis(mine: LayerState, theirs: LayerState) -> bool:
-    pairs = ((mine.left, theirs.left), (mine.right, theirs.right))
-    return all(a is not None and b is not None and np.array_equal(a, b) for a, b in pairs)
-
-
-def _mean(mine: Array | None, own: float, theirs: Array | None, more: float, dtype: Any) -> Any:
-    if theirs is None:
-        return mine
-    if mine is None:
-        return theirs.astype(dtype)
-    share = own / (own + more)
-    return np.asarray(share * mine + (1 - share) * theirs, dtype)
-
-
-def _merge_links(mine: WithState, theirs: WithState) -> None:
-    states = list(mine._states.values())
-    others = list(theirs._states.values())
-    assert mine._chain is not None
-    assert theirs._chain is not None
-    for i, link in enumerate(theirs._chain.links):
-        own = mine._chain.links[i]
-        if link is None:
-            continue
-        if own is None:
-            mine._chain.links[i] = Link(link.A.copy(), link.G.copy())
-            continue
-        masses = (states[i].A_mass, others[i].A_mass), (states[i].G_mass, others[i].G_mass)
-        dtype = own.A.dtype
-        mine._chain.links[i] = Link(
-            _mean(own.A, masses[0][0], link.A, masses[0][1], dtype),
-            _mean(own.G, masses[1][0], link.G, masses[1][1], dtype),
-        )

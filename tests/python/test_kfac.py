@@ -102,13 +102,14 @@ def test_ekfac_is_no_further_from_the_exact_block_than_kfac() -> None:
 
 @pytest.mark.parametrize("average", [None, "batch", "batch+sequence", 100])
 @pytest.mark.parametrize("positions", [1, R])
-def test_doubling_a_batch_by_repetition_changes_nothing(average: Any, positions: int) -> None:
+@pytest.mark.parametrize("sharing", ["expand", "reduce"])
+def test_doubling_a_batch_by_repetition_changes_nothing(average: Any, positions: int, sharing: str) -> None:
     random = np.random.default_rng(3)
     a, b = random.standard_normal((B, positions, D_IN)), random.standard_normal((B, positions, D_OUT))
     found = []
     for times in (1, 2):
         terms = {None: 1, "batch": B * times, "batch+sequence": B * positions * times, 100: 100 * times}
-        kfac = linear()
+        kfac = KFAC({"fc": Linear(D_IN, D_OUT, sharing=sharing)})
         given = average if average != 100 else 100 * times
         g = np.tile(b, (times, 1, 1)) / terms[average]  # what the mean over more terms does to it
         kfac.update("fc", np.tile(a, (times, 1, 1)), g, loss_average=given)

@@ -18,6 +18,10 @@ from typing import Any
 
 import autoencoder
 import batch_report
+import fisher
+import kfac_linalg
+import kfac_overhead
+import kfac_training
 import krylov
 import minimize_report
 
@@ -25,6 +29,15 @@ ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
 SUMMARIES = {"batch": batch_report.summary, "minimize": minimize_report.summary}
+TABLES = {  # one function for each of a bench's tables
+    "cg": krylov.table,
+    "minimize": minimize_report.table,
+    "autoencoder": autoencoder.table,
+    "kfac_linalg": kfac_linalg.table,
+    "kfac_training": kfac_training.table,
+    "kfac_overhead": kfac_overhead.table,
+    "fisher": fisher.table,
+}
 MARKED = re.compile(r"(<!-- bench: (\w+) -->\n).*?(<!-- end bench: \2 -->)", re.DOTALL)
 
 
@@ -94,12 +107,10 @@ def render(record: dict[str, Any]) -> str:
     if record["bench"] == "batch":
         parts = [batch_report.table(label, table, _table) for label, table in record["tables"].items()]
         parts.append(batch_report.footer(record))
-    elif record["bench"] == "cg":
-        parts = [krylov.table(label, table, _table) for label, table in record["tables"].items()]
-    elif record["bench"] == "minimize":
-        parts = [minimize_report.table(label, table, _table) for label, table in record["tables"].items()]
-    elif record["bench"] == "autoencoder":
-        parts = [autoencoder.table(label, table, _table) for label, table in record["tables"].items()]
+    elif record["bench"] in TABLES:
+        parts = [TABLES[record["bench"]](label, table, _table) for label, table in record["tables"].items()]
+        versions = record.get("peer_versions", {})
+        parts += [", ".join(f"{name} {version}" for name, version in versions.items()) + "."] * bool(versions)
     else:
         draw = _overhead if record["bench"] == "overhead" else _accuracy
         parts = [draw(label, table) for label, table in record["tables"].items()]

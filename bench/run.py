@@ -1,7 +1,9 @@
 """Run a bench, print its table, write bench/results/<name>.json.
 
     python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg|minimize|autoencoder [--noisy]
+    python bench/run.py kfac_linalg|kfac_training|kfac_overhead|fisher, or kfac for the four of them
     python bench/run.py batch|minimize --quick
+    python bench/run.py kfac_training --budget SECONDS
 
 Refuses when the load average is above 0.3, other work would be measured too; `--noisy` runs all the same
 and marks the figures. README numbers come from the json files through report.py.
@@ -30,17 +32,25 @@ BENCHES = {  # name: (module, function), imported only once the environment is c
     "cg": ("krylov", "cg"),
     "minimize": ("minimize", "minimize"),
     "autoencoder": ("autoencoder", "autoencoder"),
+    "kfac_linalg": ("kfac_linalg", "kfac_linalg"),
+    "kfac_training": ("kfac_training", "kfac_training"),
+    "kfac_overhead": ("kfac_overhead", "kfac_overhead"),
+    "fisher": ("fisher", "fisher"),
 }
+GROUPS = {"kfac": ("kfac_linalg", "kfac_overhead", "fisher", "kfac_training")}
 
 
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("bench", choices=BENCHES, help="what to measure")
+    parser.add_argument("bench", choices=[*BENCHES, *GROUPS], help="what to measure")
     parser.add_argument("--noisy", action="store_true", help="run under load and mark the figures")
     parser.add_argument(
         "--quick", action="store_true", help="batch and minimize: a small part, writes nothing"
     )
+    parser.add_argument("--budget", type=float, help="kfac_training: seconds of a run on CURVES")
     options = parser.parse_args(arguments)
+    if options.budget is not None and not (options.bench in ("kfac", "kfac_training") and options.budget > 0):
+        parser.error("only kfac_training has a --budget, above 0")
     if options.quick and options.bench not in QUICK:
         parser.error("only batch and minimize have --quick")
     recorder = environment.Recorder()
@@ -51,20 +61,28 @@ def main(arguments: list[str] | None = None) -> int:
         )
         print(f"bench: {reason}. Wait, or pass --noisy to run and mark the figures.", file=sys.stderr)
         return 2
-    module, function = BENCHES[options.bench]
-    result = getattr(importlib.import_module(module), function)(**({"quick": True} if options.quick else {}))
-    record = {"bench": options.bench, "environment": recorder.facts(), **result}
+    for bench in GROUPS.get(options.bench, (options.bench,)):
+        _measure(bench, recorder, options)
+    return 0
+
+
+def _measure(bench: str, recorder: environment.Recorder, options: argparse.Namespace) -> None:
+    """One bench: printed, and written where it is no smoke test."""
+    given = {"quick": True} if options.quick else {}
+    if options.budget is not None and bench == "kfac_training":
+        given = {"budget": options.budget}
+    module, function = BENCHES[bench]
+    result = getattr(importlib.import_module(module), function)(**given)
+    record = {"bench": bench, "environment": recorder.facts(), **result}
     import report
 
-    if options.quick:
-        print(report.render(record))
-        return 0
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{options.bench}.json"
-    path.write_text(json.dumps(record, indent=1) + "\n")
     print(report.render(record))
+    if options.quick:
+        return
+    RESULTS.mkdir(exist_ok=True)
+    path = RESULTS / f"{bench}.json"
+    path.write_text(json.dumps(record, indent=1) + "\n")
     print(f"written: {path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path}")
-    return 0
 
 
 if __name__ == "__main__":

@@ -190,7 +190,8 @@ class WithState:
         who = "KFAC.merge"
         if not isinstance(other, WithState):
             raise TypeError(f"{who}: other must be a KFAC, got {arg.shown(other)}")
-        if {n: s.layer for n, s in self._states.items()} != {n: s.layer for n, s in other._states.items()}:
+        mine_of, theirs_of = ([(s.name, s.layer) for s in x._states.values()] for x in (self, other))
+        if mine_of != theirs_of:
             raise ValueError(f"{who}: other must have the same layers, got {', '.join(other._states)}")
         if self._approximation != other._approximation:
             raise ValueError(f"{who}: other must have the same options eigen and tridiagonal")

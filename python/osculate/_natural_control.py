@@ -53,6 +53,10 @@ class Line:
         """Reduction of the model."""
         return scale * self.slope - scale**2 * self.curvature / 2
 
+    def hides(self, scale: float) -> bool:
+        """Whether rounding hides what the model promises: a step that was shortened as far says nothing."""
+        return self.predicted(scale) <= self.slack
+
     def kl(self, scale: float) -> float:
         """Divergence of the step, in nats a sample where the loss is a mean over samples."""
         return scale**2 * self.curvature / 2
@@ -122,6 +126,8 @@ def _line_search(value: Value, line: Line, scale: float, radius: float) -> Trial
             break
         shorter = promise / (2 * (promise - actual)) if actual > -math.inf else 0.0  # of the parabola
         scale *= min(max(shorter, SHORTEN[0]), SHORTEN[1])
+        if line.hides(scale):
+            break
     return Trial(x, f, scale, predicted, actual, ratio, good, tries, finite, radius)
 
 
@@ -144,4 +150,6 @@ def _trust_region(value: Value, line: Line, scale: float, radius: float) -> Tria
             break
         if line.curvature == 0:  # no divergence that a radius could bound
             scale /= 4
+        if line.hides(line.within_kl(scale, radius)):
+            break
     return Trial(x, f, length, predicted, actual, ratio, good, tries, finite, radius)

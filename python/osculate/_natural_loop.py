@@ -144,9 +144,9 @@ def _given_up(trial: Trial, line: Line, options: LoopOptions) -> Status:
     """Where no step reduces the loss."""
     if not trial.finite:
         return Status.nonfinite
-    small = options.ftol * abs(line.value)
-    promised = line.predicted(min(options.learning_rate, 1.0))
-    return Status.cost if options.ftol > 0 and promised <= small else Status.no_progress
+    # What the whole step promises is within ftol, or within what the loss can resolve: the best there is.
+    enough = max(options.ftol * abs(line.value), line.slack)
+    return Status.cost if line.predicted(min(options.learning_rate, 1.0)) <= enough else Status.no_progress
 
 
 def _observed(observe: Callable[..., bool], at: Reached, length: float) -> bool:

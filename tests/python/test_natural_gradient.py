@@ -238,30 +238,6 @@ def test_calls_are_counted(step: str) -> None:
     np.testing.assert_allclose(ours.x, result.x, rtol=1e-9)
 
 
-def test_extra_arguments_reach_every_function() -> None:
-    power = 2.0
-
-    def loss(b: Array, p: float) -> float:
-        return MODEL.loss(b) + 0 * p if p == power else math.nan
-
-    def jac(b: Array, p: float) -> Array:
-        return MODEL.jac(b) * (p == power)
-
-    for given in (
-        {"fisher": lambda b, p: MODEL.fisher(b) * (p == power)},
-        {"fisherp": lambda b, v, p: MODEL.fisherp(b, v) * (p == power)},
-        {"scores": lambda b, p: MODEL.scores(b) * (p == power)},
-        {
-            "model": lambda b, p: X @ b * (p == power),
-            "model_jac": lambda b, p: X * (p == power),
-            "family": "poisson",
-        },
-    ):
-        result = natural_gradient(loss, np.zeros(P), (power,), jac=jac, **given)
-        assert result.success
-        np.testing.assert_allclose(result.x, GLMS["poisson"].irls()[0], atol=1e-7)
-
-
 @pytest.mark.parametrize("step", ["line_search", "trust_region"])
 def test_kl_clip_bounds_every_step(step: str) -> None:
     clip = 0.01

@@ -144,7 +144,7 @@ def ready(array: Array | None, dtype: Any) -> Any:
         size = array.itemsize
         if size in array.strides and all(s > 0 and s % size == 0 for s in array.strides):
             return array
-    return np.ascontiguousarray(array, dtype=dtype)
+    return np.array(array, dtype=dtype, order="C")  # a copy even where only a single row has odd strides
 
 
 def _finite(array: Array | None, update: Update) -> bool:

@@ -139,3 +139,56 @@ def test_values_far_from_one_keep_their_digits() -> None:
         V = np.arange(24.0).reshape(4, 6)
         back = kfac.fisher_product(kfac.precondition({"fc": V}))["fc"]
         np.testing.assert_allclose(back, V, rtol=1e-9, atol=1e-9)  # eps times the condition, some 1e5
+
+
+def laid_out(x: Array, random: np.random.Generator) -> Array:
+    """The same numbers by rows, by columns, with gaps, backwards, or read-only."""
+    kind = random.integers(5)
+    if kind == 0:
+        return np.asfortranarray(x)
+    if kind == 1:
+        gaps = np.zeros(tuple(2 * size for size in x.shape), x.dtype)
+        view = gaps[tuple(slice(None, None, 2) for _ in x.shape)]
+        view[...] = x
+        return view
+    if kind == 2:
+        return np.ascontiguousarray(x[::-1])[::-1]
+    copy = x.copy()
+    copy.flags.writeable = kind != 3
+    return copy
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_any_layout_of_any_array_gives_the_same(seed: int) -> None:
+    random = np.random.default_rng(seed)
+    m, n, batch, positions = (int(size) for size in random.integers(1, 7, 4))
+    bias, sharing = bool(random.integers(2)), ("expand", "reduce")[random.integers(2)]
+    leads = ((batch,), (batch, positions), (batch, positions, 2))
+    lead = leads[random.integers(3)]
+    options: dict[str, Any] = {
+        "loss_average": (None, "batch", "batch+sequence")[random.integers(3)],
+        "batch_weights": None if random.integers(2) else random.random(batch) + 0.1,
+        "subsample": None if random.integers(2) else int(random.integers(1, batch + 1)),
+    }
+    eigen, dtype = bool(random.integers(2)), (np.float32, np.float64)[random.integers(2)]
+    one, other = (
+        KFAC({"fc": Linear(n, m, bias, sharing=sharing)}, eigen=eigen, damping=0.1) for _ in range(2)
+    )
+    for _ in range(3):
+        a, g, V = (random.standard_normal(s).astype(dtype) for s in ((*lead, n), (*lead, m), (m, n + bias)))
+        one.update("fc", a, g, **options)
+        other.update("fc", laid_out(a, random), laid_out(g, random), **options)
+        assert one.invert().success
+        assert other.invert().success
+        expected = one.precondition({"fc": V})["fc"]
+        # Orders of sums differ: some 100 eps of the largest, for conditions of some 10 to 100.
+        close: dict[str, Any] = {"rtol": 0, "atol": 1e4 * float(np.finfo(dtype).eps) * np.abs(expected).max()}
+        np.testing.assert_allclose(other.precondition({"fc": laid_out(V, random)})["fc"], expected, **close)
+        if bias:
+            weight, end = other.precondition({"fc": (V[:, :-1], V[:, -1])})["fc"]
+            np.testing.assert_allclose(np.column_stack([weight, end]), expected, **close)
+        product = one.fisher_product({"fc": V}, damping=0.1)["fc"]
+        place = np.empty((n + bias, m)).T
+        other.fisher_product({"fc": laid_out(V, random)}, out={"fc": place}, damping=0.1)
+        close["atol"] = 100 * float(np.finfo(dtype).eps) * np.abs(product).max()
+        np.testing.assert_allclose(place, product, **close)

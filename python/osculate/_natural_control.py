@@ -54,8 +54,8 @@ class Line:
         return scale * self.slope - scale**2 * self.curvature / 2
 
     def hides(self, scale: float) -> bool:
-        """Whether rounding hides what the model promises: a step that was shortened as far says nothing."""
-        return self.predicted(scale) <= self.slack
+        """Whether rounding hides what the slope promises: a step that was shortened as far says nothing."""
+        return scale * self.slope <= self.slack
 
     def kl(self, scale: float) -> float:
         """Divergence of the step, in nats a sample where the loss is a mean over samples."""
@@ -133,6 +133,8 @@ def _line_search(value: Value, line: Line, scale: float, radius: float) -> Trial
 
 def _trust_region(value: Value, line: Line, scale: float, radius: float) -> Trial:
     finite = False
+    if scale * line.curvature > line.slope:  # beyond the model's minimum
+        scale = line.slope / line.curvature
     tries = 0
     while tries < MOST_TRIES:
         tries += 1

@@ -106,6 +106,14 @@ def test_a_wall_of_nan_is_walked_around(step: str) -> None:
     assert result.evaluations > result.nit + 1
 
 
+@pytest.mark.parametrize("step", ["line_search", "trust_region"])
+def test_a_learning_rate_where_the_model_promises_a_rise_is_shortened(step: str) -> None:
+    """From twice the step of the quadratic on the model rises, while its slope still promises a fall."""
+    result = solve("poisson", learning_rate=50.0, step=step)
+    assert result.success
+    np.testing.assert_allclose(result.x, GLMS["poisson"].irls()[0], atol=1e-7)
+
+
 @pytest.mark.parametrize("form", ["fisher", "scores", "fisherp"])
 def test_singular_where_nothing_damps(form: str) -> None:
     """A parameter that nothing depends on, but for a gradient along it."""

@@ -257,7 +257,8 @@ def _result(problem: Problem, at: Reached) -> NaturalGradientResult:
     fisher, form, dispersion = None, problem.form, math.nan
     if at.status is not Status.nonfinite:
         metric = problem.metric(at.x)
-        form, fisher = metric.form, metric.fisher()
+        form, matrix = metric.form, metric.fisher()
+        fisher = None if matrix is None else np.array(matrix)
         if problem.likelihood is not None:
             dispersion = problem.likelihood.dispersion(at.x)
     certificate = Certificate.first_order_only if at.status.success else Certificate.none

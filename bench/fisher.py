@@ -126,14 +126,14 @@ def fisher(
         facts = {p: crew.call(p, THREADS, "fisher", "prepare", p, large, THREADS) for p in PEERS}
         cases = {(p,): functools.partial(crew.call, p, THREADS, "fisher", "timed") for p in PEERS}
         found = interleaved(cases, rounds, "large")
-        rows = [{"peer": p, "seconds": quartiles(found[(p,)]), **facts[p]} for p in PEERS]
+        rows = [{"peer": p, "shape": large, "seconds": quartiles(found[(p,)]), **facts[p]} for p in PEERS]
     with Crew() as crew:
         arguments = ("fisher", "stack")
         cases = {
             (p,): functools.partial(crew.call, p, THREADS, *arguments, p, small, THREADS) for p in STACKS
         }
         found = interleaved(cases, max(rounds, 1) if rounds < ROUNDS else STACK_ROUNDS, "stack")
-        stacks = [{"peer": p, "seconds": quartiles(found[(p,)])} for p in STACKS]
+        stacks = [{"peer": p, "shape": small, "seconds": quartiles(found[(p,)])} for p in STACKS]
     setup = {"large": large, "stack": small, "damping": DAMPING, "threads": THREADS, "rounds": rounds}
     versions = {"torch": environment.version("torch")}
     return {"tables": {"large": rows, "stack": stacks}, "setup": setup, "peer_versions": versions}
@@ -145,13 +145,11 @@ def table(label: str, rows: list[dict[str, Any]], draw: Draw) -> str:
 
     def line(row: dict[str, Any]) -> list[str]:
         low, median, high = (1e3 * t for t in row["seconds"])
-        return [row["peer"], f"{median:.3g} ({low:.3g} - {high:.3g})", f"{1e3 * ours / median:.2f}"]
+        return [row["peer"], f"{median:.3g} ({low:.3g} - {high:.3g})", f"{median / 1e3 / ours:.2f}"]
 
+    shape = " x ".join(str(size) for size in rows[0]["shape"])
     if label == "stack":
-        return "A stack of small problems, ms\n\n" + draw(
-            ["", "ms", "speed, ours 1"], [line(r) for r in rows]
-        )
+        return f"A stack of scores, {shape}, float64\n\n" + draw(["", "ms", "times ours"], [*map(line, rows)])
     cells = [[*line(row), f"{row['share']:.1%}", f"{row['residual']:.1e}"] for row in rows]
-    header = ["", "ms", "speed, ours 1", "memory above the scores", "residual"]
-    samples, parameters = LARGE
-    return f"Scores of {samples} samples and {parameters} parameters, float64\n\n" + draw(header, cells)
+    header = ["", "ms", "times ours", "memory above the scores", "residual"]
+    return f"Scores of {shape}, float64\n\n" + draw(header, cells)

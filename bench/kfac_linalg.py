@@ -23,6 +23,7 @@ SIZES = (64, 128, 256, 512, 785, 1024, 2048, 4096)
 DTYPES, THREADS = ("float32", "float64"), (1, 2)
 INVERSES = ("osculate", "numpy.linalg.inv", "scipy potrf + potri", "torch")
 LAYERS, VERBS = ("osculate", "NumPy, SciPy", "torch"), ("factors", "inverses", "precondition")
+SUMMED = (256, 512, 1024)
 BATCH = 512
 ROUNDS, LARGE, LARGE_ROUNDS = 15, 2048, 5
 
@@ -81,6 +82,14 @@ def kfac_linalg(
 def table(label: str, rows: list[dict[str, Any]], draw: Draw) -> str:
     """The Markdown of one of the tables; `draw(header, rows)` makes it."""
     return _inverse_table(rows, draw) if label == "inverse" else _layers_table(rows, draw)
+
+
+def summary(record: dict[str, Any], draw: Draw) -> str:
+    """For the README: a few sizes on one thread, the layers on two."""
+    tables = record["tables"]
+    inverses = [row for row in tables["inverse"] if row["threads"] == 1 and row["n"] in SUMMED]
+    layers = [row for row in tables["layers"] if row["threads"] == max(THREADS)]
+    return f"{_inverse_table(inverses, draw)}\n\n{_layers_table(layers, draw)}"
 
 
 def _inverse_table(rows: list[dict[str, Any]], draw: Draw) -> str:

@@ -28,7 +28,11 @@ import minimize_report
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench" / "results"
 
-SUMMARIES = {"batch": batch_report.summary, "minimize": minimize_report.summary}
+SUMMARIES = {
+    "batch": batch_report.summary,
+    "minimize": minimize_report.summary,
+    "kfac_linalg": kfac_linalg.summary,
+}
 TABLES = {  # one function for each of a bench's tables
     "cg": krylov.table,
     "minimize": minimize_report.table,

@@ -199,9 +199,13 @@ def test_peers_of_the_linear_algebra_bench_agree() -> None:
 def test_linear_algebra_bench_runs_and_draws(monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("torch")
     monkeypatch.setattr(kfac_linalg, "Crew", Here)
-    text = report.render(record("kfac_linalg", kfac_linalg.kfac_linalg((8, 40), ("tiny",), 8, 1)))
+    result = record("kfac_linalg", kfac_linalg.kfac_linalg((8, 256), ("tiny",), 8, 1))
+    text = report.render(result)
     assert "against scipy potrf + potri" in text
     assert "| tiny " in text
+    brief = report.brief(result)
+    assert "| 256, float32 " in brief
+    assert "| 8, float32 " not in brief
 
 
 def test_overhead_bench_runs_and_draws(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,8 +79,8 @@ class KFAC(torch.optim.Optimizer):
 
     Notes
     -----
-    `update(outputs)` is a backward pass without gradients of parameters. It is sooner done on fewer samples:
-    ``optimizer.update(model(x[: len(x) // 8]))``, in a pass forward of their own, before that of the loss.
+    `update(outputs)` is a backward pass without gradients of parameters. It is sooner done on fewer samples,
+    in a pass forward of their own: ``optimizer.update(model(x[: len(x) // 8]))``.
 
     To leave the step itself to another optimizer, call `precondition()` in its place.
 

@@ -37,8 +37,8 @@ def _grid(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
     return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
-# on CURVES the best of some 20 settings of Adam and 10 of SGD, found before, and the other nonlinearity; K-FAC's
-# are Martens and Grosse's but for a fixed damping and smaller first batches
+# on CURVES the best of some 20 settings of Adam and 10 of SGD, found before, and the other nonlinearity;
+# K-FAC's are Martens and Grosse's but for a fixed damping and smaller first batches
 PROBLEMS: dict[str, dict[str, Any]] = {
     "CURVES": {
         "data": "curves",
@@ -60,9 +60,11 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         "widths": [64, 100, 50, 25, 6],
         "budget": 0.25,  # of CURVES'
         "settings": {
-            "Adam": _grid(method=("Adam",), activation=("tanh",), rate=(2e-3, 4e-3, 8e-3), batch=(50,))
+            "Adam": _grid(method=("Adam",), activation=("tanh",), rate=(4e-3, 8e-3, 1.6e-2), batch=(50,))
             + _grid(method=("Adam",), activation=("sigmoid",), rate=(8e-3,), batch=(50,)),
-            "SGD, Nesterov": _grid(method=("SGD",), activation=("tanh",), rate=(0.02, 0.04), batch=(25, 50)),
+            "SGD, Nesterov": _grid(
+                method=("SGD",), activation=("tanh",), rate=(0.02, 0.04, 0.08), batch=(25, 50)
+            ),
             "K-FAC": [
                 {"damping": 1e-2, "batch": first, "growth": growth, "most": 1797, "part": 0.5, "floor": floor}
                 for first, growth, floor in ((300, 100.0, 1e-3), (1797, 1e9, 3e-4))

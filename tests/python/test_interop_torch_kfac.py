@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import numpy as np
@@ -204,3 +205,18 @@ def test_removed_hooks_see_nothing() -> None:
     backward(optimizer, model, x, y)
     with pytest.raises(ValueError, match=r"step: there are no statistics yet; a backward pass"):
         optimizer.step()
+
+
+def test_copies_of_the_model_are_not_seen() -> None:
+    model, (x, y) = network(), data()
+    optimizer = KFAC(model, 0.1, fisher="empirical")
+    backward(optimizer, model, x, y)
+    average = copy.deepcopy(model)
+    cross_entropy(average(2 * x), y).backward()
+    optimizer.step()
+    assert optimizer.kfac.updates == {"0": 1, "2": 1}
+    other = network()
+    reference = KFAC(other, 0.1, fisher="empirical")
+    backward(reference, other, x, y)
+    reference.step()
+    np.testing.assert_array_equal(product(optimizer, "0")[1], product(reference, "0")[1])

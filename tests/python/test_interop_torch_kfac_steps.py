@@ -190,6 +190,17 @@ def test_bad_arguments_are_refused(options: dict[str, Any], message: str) -> Non
         KFAC(**given)
 
 
+def test_a_learning_rate_of_zero_moves_nothing() -> None:
+    model, (x, y) = network(), data()
+    optimizer = KFAC(model, 0.1, fisher="empirical")
+    torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: step / 10)  # a warm-up
+    before = [p.detach().clone() for p in model.parameters()]
+    backward(optimizer, model, x, y)
+    optimizer.step()
+    for p, old in zip(model.parameters(), before, strict=True):
+        torch.testing.assert_close(p, old, rtol=0, atol=0)
+
+
 def test_calls_at_the_wrong_time_are_refused() -> None:
     with pytest.raises(TypeError, match=r"KFAC: model must be a torch\.nn\.Module, got 3"):
         KFAC(3, 0.1, fisher="empirical")

@@ -8,6 +8,7 @@ their own (targets drawn from the model). Both are right where an output is chan
 from __future__ import annotations
 
 import math
+import weakref
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -52,10 +53,10 @@ class Recorder:
         self.finished: Callable[[], None] = lambda: None  # called before each pass forward
         self.latest = Pass()
         self.complete: list[Pass] = []  # with output gradients
-        self._handles = [model.register_forward_pre_hook(self._begin)]
+        self._handles = [model.register_forward_pre_hook(self._begin_hook(model))]
         for one in found:
             for module in one.modules:
-                hook = self._hook(one.name)
+                hook = self._hook(one.name, module)
                 self._handles.append(module.register_forward_hook(hook, with_kwargs=True))
 
     def remove(self) -> None:
@@ -80,13 +81,21 @@ class Recorder:
                 latest.add(name, a, array(g))
         return latest.uses
 
-    def _begin(self, *_: Any) -> None:
-        self.finished()
-        self.latest = Pass()
+    def _begin_hook(self, model: Any) -> Callable[..., None]:
+        own = weakref.ref(model)
 
-    def _hook(self, name: str) -> Callable[..., None]:
+        def begin(module: Any, args: Any) -> None:
+            if module is own():  # and not a deep copy, which has the same hooks
+                self.finished()
+                self.latest = Pass()
+
+        return begin
+
+    def _hook(self, name: str, layer: Any) -> Callable[..., None]:
+        own = weakref.ref(layer)
+
         def forward(module: Any, args: tuple[Any, ...], kwargs: dict[str, Any], output: Any) -> None:
-            if not (self.wanted and torch.is_grad_enabled() and output.requires_grad):
+            if not (self.wanted and torch.is_grad_enabled() and output.requires_grad and module is own()):
                 return
             a = array(args[0] if args else kwargs["input"])
             if not self.backward:

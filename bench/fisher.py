@@ -106,16 +106,17 @@ def _torch(s: Any, v: Any) -> Any:
 
 def stack(peer: str, shape: tuple[int, int, int], threads: int) -> float:
     """Seconds of all problems of the stack."""
-    if "stack" not in _kept:
+    key = f"stack {peer}"
+    if key not in _kept:
         random = np.random.default_rng(2)
         s, v = random.standard_normal(shape), random.standard_normal((shape[0], shape[2]))
-        one = solver_of("osculate" if peer == "osculate" else "NumPy", threads)
+        one = solver_of(peer, threads)
 
         def loop() -> Any:
             return np.stack([one(a, b) for a, b in zip(s, v, strict=True)])
 
-        _kept["stack"] = (lambda: one(s, v)) if peer == "osculate" else loop
-    return seconds(_kept["stack"])
+        _kept[key] = (lambda: one(s, v)) if peer == "osculate" else loop
+    return seconds(_kept[key])
 
 
 def fisher(

@@ -54,6 +54,7 @@ def inverse(peer: str, n: int, dtype: str, threads: int) -> float:
     if name not in _kept:
         _kept.clear()  # one size at a time
         _kept[name] = {"inverse": _inverse_of(peer, matrix(n, dtype), threads)}
+        _kept[name]["inverse"]()
     return kfac_worker.seconds(_kept[name]["inverse"])
 
 

@@ -18,6 +18,7 @@ from worker import Worker
 
 LIMIT = 600.0  # seconds for an answer
 LEAST = 0.005  # seconds: what is shorter is timed several times in a row
+LONG = 0.05  # seconds: what is longer is not made twice, to have caches and clocks ready
 
 Key = tuple[Any, ...]
 
@@ -79,10 +80,13 @@ def interleaved(cases: Mapping[Key, Callable[[], Any]], rounds: int, seed: str) 
 
 
 def seconds(function: Callable[[], object]) -> float:
-    """Of one call, by as many as last LEAST; after one that is not timed."""
+    """Of one call; a short one once more, in a row with as many as last LEAST."""
     began = perf_counter()
     function()
-    count = max(1, round(LEAST / max(perf_counter() - began, 1e-9)))
+    once = perf_counter() - began
+    if once > LONG:
+        return once
+    count = max(1, round(LEAST / max(once, 1e-9)))
     began = perf_counter()
     for _ in range(count):
         function()

@@ -153,7 +153,7 @@ def test_training_bench_runs_and_draws(monkeypatch: pytest.MonkeyPatch, tmp_path
             assert curve[-1][1] > 0  # above the entropy
     result = record("kfac_training", found)
     text = report.render(result)
-    assert "small, 0.1 s" in text
+    assert "small, 0.1 s, **shorter than the bench**" in text
     assert "| K-FAC " in text
     kfac_plot.draw(result, tmp_path / "loss.png")
     assert (tmp_path / "loss.png").stat().st_size > 1000

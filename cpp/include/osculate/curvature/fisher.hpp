@@ -9,6 +9,7 @@
 #include <functional>
 
 #include "../linsolve/gemm.hpp"
+#include "../linsolve/row_gram.hpp"
 #include "../linsolve/score_passes.hpp"
 #include "../status.hpp"
 
@@ -107,6 +108,38 @@ void fisher_matrix(Scores<S> scores, S decay, S* target, const FisherOptions& op
   detail::mirror_lower(target, scores.parameters);
 }
 
+namespace detail {
+
+/// The solution by samples where there are few of them: rows are used as they lie in memory, or centred in a
+/// copy.
+template <class S>
+Status solve_few(const Scores<S>& s, const S* v, S damping, S* x) {
+  const Index n = s.samples, p = s.parameters;
+  using ByRows = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  ByRows centered;
+  if (s.mean)
+    centered =
+        Eigen::Map<const ByRows>(s.data, n, p).rowwise() - Eigen::Map<const Vector<S>>(s.mean, p).transpose();
+  const Eigen::Map<const ByRows> rows(s.mean ? centered.data() : s.data, n, p);
+  const Eigen::Map<const Vector<S>> right(v, p);
+  const S scale = S(1) / static_cast<S>(n);
+  Matrix<S> gram(n, n);
+  row_gram(rows.data(), n, p, p, scale, gram.data());
+  Vector<S> y = rows * right;
+  if (!gram.diagonal().allFinite() || !y.allFinite()) return Status::nonfinite;
+  gram.diagonal().array() += damping;
+  const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(gram);
+  if (factor.info() != Eigen::Success) return Status::singular;
+  factor.solveInPlace(y);
+  Eigen::Map<Vector<S>> solution(x, p);
+  solution = right;
+  solution.noalias() -= rows.transpose() * (scale * y);
+  solution *= S(1) / damping;
+  return solution.allFinite() ? Status::gradient : Status::nonfinite;
+}
+
+}  // namespace detail
+
 /// x = (F + damping I)^-1 v. `Status::singular` where the matrix is not positive definite in the precision of
 /// S, `Status::nonfinite` where x is not finite; x is then of no use.
 template <class S>
@@ -130,6 +163,8 @@ Status fisher_solve(Scores<S> scores, const S* v, double damping, S* x, const Fi
     Eigen::Map<Vector<S>>(x, p) = factor.solve(Eigen::Map<const Vector<S>>(v, p));
     return judged();
   }
+  if (n <= detail::few_rows && n * p <= 1'000'000 && !options.mixed)
+    return detail::solve_few(scores, v, static_cast<S>(damping), x);
   Vector<S> right, y;
   score_product(scores, v, right, options.threads);
   right *= scale;

@@ -72,7 +72,7 @@ void spd_inverses(std::span<SpdInverse<S>> inverses, int threads) {
   });
 }
 
-/// out = L V R by rows, for symmetric L (rows x rows) and R (columns x columns); null means the identity, and
+/// out = L V R, all by rows, for L (rows x rows) and R (columns x columns); null means the identity, and
 /// `out` may be `vectors`.
 template <class S>
 struct KroneckerProduct {
@@ -107,9 +107,10 @@ void kronecker_products(std::span<const KroneckerProduct<S>> products, int threa
     else
       std::copy_n(p.vectors, m * n, between);
     if (p.left)
-      detail::multiply<S, S, S>({.data = between, .rows = n, .columns = m, .column_stride = n},
-                                {.data = p.left, .rows = m, .columns = m, .column_stride = m},
-                                {.threads = inside}, p.out, n, packed);
+      detail::multiply<S, S, S>(
+          {.data = between, .rows = n, .columns = m, .column_stride = n},
+          {.data = p.left, .rows = m, .columns = m, .row_stride = m, .column_stride = 1}, {.threads = inside},
+          p.out, n, packed);
     else
       std::copy_n(between, m * n, p.out);
   });

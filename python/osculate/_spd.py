@@ -165,8 +165,8 @@ def spd_inverse(
     Notes
     -----
     From n = 33 on by recursion on the Schur complement of one half in the other: n^3 / 2 multiply-adds,
-    nearly all of them in products of matrices. Matrices go to the threads by their cost, a single large one is
-    divided between them. Up to n = 32, one matrix a SIMD lane as in `cholesky_inverse`.
+    nearly all of them in products of matrices. Matrices go to the threads by their cost, a single large one
+    is divided between them. Up to n = 32, one matrix a SIMD lane as in `cholesky_inverse`.
 
     References
     ----------

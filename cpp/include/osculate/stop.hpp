@@ -67,6 +67,8 @@ struct Judged {
   S ratio = 0;      ///< actual / predicted
   S slope = 0;      ///< g's, negative for a descent step
   S step = 0;       ///< |D s|
+  S length = 0;     ///< of s in the metric of the radius where that is another; 0: it is |D s|
+  S end_slope = 0;  ///< s'g at the end of the trial step, for a globalization that looks at it
   S noise = 0;      ///< |e|'|s|, the part of `predicted` that an error e = gradient_noise of g makes up
   bool accepted = false;
 };

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "../linsolve/lanczos.hpp"
+#include "../linsolve/preconditioner.hpp"
 #include "../quadratic.hpp"
 
 namespace osculate {
@@ -16,6 +17,7 @@ struct ProductModel : Quadratic<S> {
   /// The reduction that the step last solved for promises: set by linsolve/, which knows it without a
   /// product.
   mutable S promise = 0;
+  mutable S step_length = 0;  ///< and the step's length, in the metric of the radius
 
   S predicted_reduction(const Vector<S>&) const { return promise; }
 
@@ -46,6 +48,7 @@ struct ProductModel : Quadratic<S> {
 template <class S>
 struct MatrixFree {
   Index certifying_products = 0;
+  const Preconditioner<S>* preconditioner = nullptr;  ///< none
 
   template <class Problem>
   bool operator()(Problem& problem, const Vector<S>& x, ProductModel<S>& q) {
@@ -59,7 +62,9 @@ struct MatrixFree {
     q.multiply = [&problem, x](const Vector<S>& v, Vector<S>& out) { problem.product(x, v, out); };
     if (q.scale.size() != x.size()) {
       q.scale.setOnes(x.size());
-      if (x.isZero(0) && q.gradient.allFinite()) q.natural_radius = cauchy_length(q);
+      const bool metric = preconditioner && preconditioner->given();
+      if ((metric || x.isZero(0)) && q.gradient.allFinite())
+        q.natural_radius = metric ? conditioned_length(q, x) : cauchy_length(q);
     }
     return std::isfinite(q.value) && q.gradient.allFinite();
   }
@@ -74,6 +79,15 @@ struct MatrixFree {
     q.multiply(u, product);
     const S curvature = std::abs(u.dot(product));
     return curvature > 0 && std::isfinite(curvature) ? length / curvature : S(1);
+  }
+  /// The same for the direction -M g, in the norm of M^-1.
+  S conditioned_length(const ProductModel<S>& q, const Vector<S>& x) const {
+    Vector<S> z, product;
+    preconditioner->apply(x, q.gradient, z);
+    const S slope = q.gradient.dot(z);
+    q.multiply(z, product);
+    const S curvature = std::abs(z.dot(product)), length = slope / curvature * std::sqrt(slope);
+    return length > 0 && std::isfinite(length) ? length : S(1);
   }
 };
 

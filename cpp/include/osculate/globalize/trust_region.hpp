@@ -15,6 +15,7 @@ struct TrustRegion {
   /// Whether a step may be short for another reason than the radius: truncated CG's are. Then a rejected step
   /// is what the radius shrinks from, and a good one does not make the radius smaller.
   bool inexact = false;
+  bool natural = false;  ///< the first radius is in units of the model's natural radius whatever x is
   S radius = 0, damping = 0;
   bool moved = false;  ///< a step was accepted
   int rejected = 0;    ///< trials in a row
@@ -22,14 +23,14 @@ struct TrustRegion {
   static constexpr int most_rejected = 100;
 
   void first(const Quadratic<S>& q, const Vector<S>& x) {
-    const S length = x.cwiseProduct(q.scale).norm();
+    const S length = natural ? S(0) : x.cwiseProduct(q.scale).norm();
     radius = initial_radius * (length > 0 ? length : q.natural_radius);
   }
 
   Trial<S> start(const Quadratic<S>&) const { return {.damping = damping, .radius = radius}; }
 
   Verdict judge(const Quadratic<S>&, const Judged<S>& judged, Trial<S>& trial) {
-    const S pnorm = judged.step, before = trial.radius;
+    const S pnorm = judged.length > 0 ? judged.length : judged.step, before = trial.radius;
     damping = trial.damping;
     if (!moved) radius = std::min(radius, pnorm);
     if (!(judged.ratio > S(0.25))) {

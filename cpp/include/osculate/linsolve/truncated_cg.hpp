@@ -2,9 +2,14 @@
 // Newton's step by truncated conjugate gradients within a trust region (Steihaug, SIAM J. Numer. Anal. 20,
 // 1983; Toint 1981). Where the step is rejected its direction is kept and shortened, which takes no further
 // product (Nocedal & Yuan, "Combining trust region and line search techniques", 1998). The accuracy follows
-// the gradient's fall (Eisenstat & Walker, SIAM J. Sci. Comput. 17, 1996, choice 2).
+// the gradient's fall (Eisenstat & Walker, SIAM J. Sci. Comput. 17, 1996, choice 2). With a preconditioner M
+// the radius bounds sqrt(s'M^-1 s), which grows along CG's path (Conn, Gould & Toint, "Trust-Region Methods",
+// 2000, section 7.5.1).
+
+#include <utility>
 
 #include "../curvature/matrix_free.hpp"
+#include "../status.hpp"
 #include "cg.hpp"
 
 namespace osculate {
@@ -15,7 +20,10 @@ class TruncatedCg {
   Index max_iterations = 0;  ///< of one solve; 0: 2 n, as rounding may make CG take more than n
   int threads = 1;
   S enough = 0;  ///< a residual below which no step is solved for: about what the gradient may be at the end
-  Index iterations = 0;  ///< out: in all
+  const Preconditioner<S>* preconditioner = nullptr;  ///< none
+  Index iterations = 0;                               ///< out: in all
+  Status failure = Status::singular;                  ///< out: why a solve gave nothing
+  bool stood_in = false;  ///< out: whether no product was finite at the last point solved at
 
   void prepare(const ProductModel<S>& q) {
     const S g = q.gradient.norm();
@@ -29,13 +37,16 @@ class TruncatedCg {
     rtol_ = g > 0 ? std::clamp(enough / g, eta_, largest_eta) : eta_;
     previous_ = g;
     solved_ = false;
+    stood_in_before_ = std::exchange(stood_in, false);
+    if (preconditioner && preconditioner->probes > 1) probe(q);
   }
 
-  bool solve(const ProductModel<S>& q, const Vector<S>&, Trial<S>& trial, Vector<S>& d) {
-    if (!solved_ && !direct(q, trial)) return false;
+  bool solve(const ProductModel<S>& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
+    if (!solved_ && !direct(q, x, trial)) return false;
     solved_ = true;
     const S t = length_ > trial.radius ? trial.radius / length_ : S(1);
     q.promise = -(t * slope_ + t * t * curvature_ / 2);
+    q.step_length = t * length_;
     d = t * direction_;
     return true;
   }
@@ -43,7 +54,7 @@ class TruncatedCg {
  private:
   static constexpr S least_eta = S(1e-6), largest_eta = S(0.5);
 
-  bool direct(const ProductModel<S>& q, const Trial<S>& trial) {
+  bool direct(const ProductModel<S>& q, const Vector<S>& x, const Trial<S>& trial) {
     if (q.curvature.escape.size()) {
       const Vector<S>& u = q.curvature.escape;
       length_ = std::isfinite(trial.radius) ? trial.radius : S(1);
@@ -58,21 +69,54 @@ class TruncatedCg {
                                .radius = trial.radius,
                                .threads = threads};
     const auto apply = [&](const Vector<S>& v, Vector<S>& out) { q.multiply(v, out); };
-    const CgOutcome out = cg<S>(apply, right_side_, options, work_);
-    iterations += out.iterations;
-    if (out.iterations == 0) return false;  // products that are not finite, or no gradient
+    const auto run = [&](auto&& m) { return cg<S>(apply, right_side_, options, work_, m); };
+    const auto given = [&](const Vector<S>& r, Vector<S>& out) { preconditioner->apply(x, r, out); };
+    const bool diagonal = diagonal_.inverse.size() > 0, function = preconditioner && preconditioner->given();
+    const CgOutcome out = function ? run(given) : diagonal ? run(diagonal_) : run(NoPreconditioner{});
+    iterations += out.iterations, last_ = out.iterations, since_probe_ += out.iterations;
+    if (out.iterations == 0) return without_product(q, x, out.exit);
     direction_ = work_.x;
-    length_ = direction_.norm();
+    length_ = function || diagonal ? static_cast<S>(out.step_norm) : direction_.norm();
     slope_ = q.gradient.dot(direction_);
     curvature_ = 2 * (static_cast<S>(out.model) - slope_);
     return direction_.allFinite();
   }
 
+  /// Where no product along the gradient is finite, for one point in a row: the multiple of I whose Newton
+  /// step is as long as x stands in for the Hessian, as in curvature/hessian.hpp.
+  bool without_product(const ProductModel<S>& q, const Vector<S>& x, KrylovExit exit) {
+    failure = exit == KrylovExit::nonfinite ? Status::nonfinite : Status::singular;
+    if (exit != KrylovExit::nonfinite || stood_in_before_) return false;
+    stood_in = true;
+    const S g = q.gradient.norm();
+    length_ = std::max(x.norm(), S(1));
+    direction_ = (length_ / g) * right_side_;
+    slope_ = -length_ * g, curvature_ = length_ * g;
+    return direction_.allFinite();
+  }
+
+  /// Estimates the Hessian's diagonal where CG has become long, or long enough ago.
+  void probe(const ProductModel<S>& q) {
+    const Index probes = preconditioner->probes;
+    const bool first = diagonal_.inverse.size() == 0;
+    if (refused_ || (first ? last_ < 2 * probes : since_probe_ < 10 * probes)) return;
+    if (!estimate_diagonal<S>(q.multiply, q.gradient.size(), probes, estimate_)) {
+      refused_ = first;
+      return;
+    }
+    since_probe_ = 0;
+    // In the unit in which the last direction is as long as it was, so that the radius keeps its meaning.
+    const S length = direction_.cwiseProduct(estimate_.cwiseSqrt()).norm();
+    diagonal_.inverse = (length / length_) * (length / length_) * estimate_.cwiseInverse();
+  }
+
   CgWorkspace<S> work_;
-  Vector<S> right_side_, direction_;
+  DiagonalPreconditioner<S> diagonal_;  ///< estimated; empty: none yet
+  Vector<S> right_side_, direction_, estimate_;
   S eta_ = largest_eta, rtol_ = largest_eta, previous_ = 0, length_ = 0;
   S slope_ = 0, curvature_ = 0;  ///< g'd and d'Bd of the whole direction
-  bool solved_ = false;
+  Index last_ = 0, since_probe_ = 0;
+  bool solved_ = false, stood_in_before_ = false, refused_ = false;
 };
 
 }  // namespace osculate

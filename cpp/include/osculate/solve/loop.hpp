@@ -13,6 +13,32 @@
 
 namespace osculate {
 
+namespace detail {
+/// Why a linear solve gave no step.
+template <class LinearSolve>
+Status failure_of(const LinearSolve& linsolve) {
+  if constexpr (requires { linsolve.failure; })
+    return linsolve.failure;
+  else
+    return Status::singular;
+}
+
+/// Whether a rejected trial is taken all the same: f at both points differs by what may be rounding of a sum
+/// that cancels, since f was as large as `largest` before, and the largest gradient element halves.
+template <class S, class Problem>
+bool gradient_halves(Problem& problem, const Quadratic<S>& q, const Judged<S>& judged, const Vector<S>& at,
+                     S largest, S measure, Vector<S>& gradient) {
+  constexpr S rounding = S(1e5) * std::numeric_limits<S>::epsilon();
+  if constexpr (requires { problem.gradient(at, gradient); }) {
+    if (!(q.slack > 0 || q.value == 0) || !(std::abs(judged.actual) <= rounding * largest)) return false;
+    problem.gradient(at, gradient);
+    gradient = q.fixed.select(S(0), gradient);
+    return gradient.allFinite() && gradient.template lpNorm<Eigen::Infinity>() <= S(0.5) * measure;
+  }
+  return false;
+}
+}  // namespace detail
+
 /// An observer that watches nothing. An observer returns false to stop the solve.
 struct NoObserver {
   template <class S, class Model>
@@ -32,8 +58,10 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   Iteration<S> record;
   Trial<S> trial;
   Judged<S> judged;
-  Vector<S> direction, step, unbent, candidate;
+  Vector<S> direction, step, unbent, candidate, end_gradient;
   Status status = Status::not_run;
+  bool solved = true;
+  S largest = 0;  // |f| of the points so far, forgotten by halves
 
   const auto arrive = [&] {  // the model at x, and the tests that need nothing else
     const bool finite_value = std::isfinite(problem.value(x)), finite_model = curvature(problem, x, q);
@@ -42,6 +70,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
   };
   const auto note = [&] {
     record.cost = q.value;
+    largest = std::max(largest / 2, std::abs(q.value));
     record.optimality = optimality(q);
     record.evaluations = problem.evaluations();
     result.trace.push_back(record);
@@ -64,8 +93,8 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
     S value = 0;
     bool finite_trial = false, nonfinite_trial = false, shortened = false;
     while (status == Status::not_run && verdict != Verdict::accept) {
-      if (verdict == Verdict::resolve && !linsolve.solve(q, x, trial, direction)) {
-        status = Status::singular;
+      if (verdict == Verdict::resolve && !(solved = linsolve.solve(q, x, trial, direction))) {
+        status = detail::failure_of(linsolve);
         break;
       }
       bounds.move(x, direction, trial.scale, candidate, step);
@@ -80,18 +109,27 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       judged.slope = q.gradient.dot(modelled);
       judged.noise = q.gradient_noise.size() ? q.gradient_noise.dot(modelled.cwiseAbs()) : S(0);
       judged.step = step.cwiseProduct(q.scale).norm();
+      if constexpr (requires { q.step_length; }) judged.length = q.step_length;
+      if constexpr (requires { globalize.looks_at_end(q); })
+        if (globalize.looks_at_end(q) && std::isfinite(value)) {
+          problem.gradient(candidate, end_gradient);
+          judged.end_slope = end_gradient.dot(step);
+        }
       verdict = globalize.judge(q, judged, trial);
+      if (verdict != Verdict::accept && !shortened && !step.isZero(0) &&
+          detail::gradient_halves(problem, q, judged, candidate, largest, record.optimality, end_gradient))
+        verdict = Verdict::accept;
       judged.accepted = verdict == Verdict::accept;
       status = stop.after_trial(q, judged, record.optimality,
                                 (judged.accepted ? candidate : x).cwiseProduct(q.scale).norm());
       if (judged.accepted || status != Status::not_run) break;
-      shortened = true;
+      shortened |= verdict != Verdict::rescale || trial.scale < 1;
       if (verdict == Verdict::give_up || step.isZero(0))
         status = nonfinite_trial && !finite_trial ? Status::nonfinite : stop.given_up(q);
       else
         status = stop.at_limit(result.iterations, problem.evaluations(), x.size());
     }
-    if (!judged.accepted || status == Status::singular) break;
+    if (!judged.accepted || !solved) break;
 
     x.swap(candidate);
     ++result.iterations;

@@ -1,12 +1,13 @@
 #pragma once
 // Newton's method with a dense Hessian: quadratic convergence near a minimum, a trust region (More-Sorensen)
-// or a line search (shifted Cholesky) far from it. A vanishing gradient counts as success only where the
-// Hessian of the free variables is not indefinite; a saddle is left along its negative curvature.
+// or a line search (shifted Cholesky; strong Wolfe, Armijo along the projected arc within bounds) far from
+// it. A vanishing gradient counts as success only where the Hessian of the free variables is not indefinite;
+// a saddle is left along its negative curvature.
 
 #include "../concepts.hpp"
 #include "../curvature/hessian.hpp"
-#include "../globalize/line_search.hpp"
 #include "../globalize/trust_region.hpp"
+#include "../globalize/wolfe_search.hpp"
 #include "../linsolve/more_sorensen.hpp"
 #include "../linsolve/shifted_cholesky.hpp"
 #include "../linsolve/sparse_hessian_factor.hpp"
@@ -44,8 +45,22 @@ class ValueOfFunction {
     return value_ = problem_.value(x);
   }
   void derivatives(const Vector<S>& x, Vector<S>& g, HessianOf<P>& h) {
+    if (trial_.size() && trial_ == x) {
+      g = trial_gradient_, h = trial_hessian_;
+      return;
+    }
     ++derivatives_;
     problem_.derivatives(x, g, h);
+  }
+  /// At a trial point: of a problem that has no gradient(x, g) the Hessian comes with it, and is kept.
+  void gradient(const Vector<S>& x, Vector<S>& g) {
+    if constexpr (requires { problem_.gradient(x, g); }) {
+      problem_.gradient(x, g);
+    } else {
+      ++derivatives_;
+      problem_.derivatives(x, trial_gradient_, trial_hessian_);
+      trial_ = x, g = trial_gradient_;
+    }
   }
   S last_value() const { return value_; }
   S epsilon() const { return std::numeric_limits<S>::epsilon(); }
@@ -63,6 +78,8 @@ class ValueOfFunction {
   P& problem_;
   S value_ = 0;
   Index evaluations_ = 0, derivatives_ = 0;
+  Vector<S> trial_{}, trial_gradient_{};
+  HessianOf<P> trial_hessian_{};
 };
 
 /// Minimizes problem.value from x0 within the bounds.
@@ -88,8 +105,11 @@ NewtonResult<S, HessianOf<P>> newton(P& problem, const Vector<S>& x0, const Newt
     result.curvature = std::move(q.curvature);
     return result;
   };
-  if (options.strategy == NewtonStrategy::line_search)
-    return run(Bounded<S, ShiftedCholesky<S, Factor>>{{}, bounds}, LineSearch<S>{});
+  if (options.strategy == NewtonStrategy::line_search) {
+    using Shifted = Bounded<S, ShiftedCholesky<S, Factor>>;
+    return bounds.any() ? run(Shifted{{}, bounds}, LineSearch<S>{})
+                        : run(Shifted{{}, bounds}, WolfeSearch<S>{});
+  }
   return run(Bounded<S, MoreSorensen<S, Factor>>{{}, bounds}, TrustRegion<S>{options.initial_radius});
 }
 

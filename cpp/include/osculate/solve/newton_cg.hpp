@@ -18,6 +18,9 @@ struct NewtonCgOptions {
   Index certifying_products =
       20;           ///< most of the products that look for negative curvature at the end; 0: none
   int threads = 1;  ///< for vectors of many thousand elements
+  /// None by default. With one that is given, initial_radius is in units of the first Cauchy step, and
+  /// lengths are those of M^-1.
+  Preconditioner<S> preconditioner{};
 };
 
 template <class S>
@@ -69,18 +72,25 @@ NewtonCgResult<S> newton_cg(P& problem, const Vector<S>& x0, const NewtonCgOptio
   if (!(options.initial_radius > 0)) throw std::invalid_argument("initial_radius must be positive");
   if (options.max_cg_iterations < 0) throw std::invalid_argument("max_cg_iterations must be at least 0");
   if (options.certifying_products < 0) throw std::invalid_argument("certifying_products must be at least 0");
+  const Preconditioner<S>& m = options.preconditioner;
+  if (m.diagonal.size() && (m.diagonal.size() != x0.size() || !(m.diagonal.array() > 0).all()))
+    throw std::invalid_argument("preconditioner must have one positive element a variable");
 
   ProductsOfFunction<P> function(problem);
   ProductModel<S> q;
-  MatrixFree<S> curvature{options.certifying_products};
+  MatrixFree<S> curvature{options.certifying_products, &m};
   TruncatedCg<S> linsolve;
   linsolve.max_iterations = options.max_cg_iterations, linsolve.threads = options.threads;
-  linsolve.enough = options.tolerances.gtol / 2;
-  TrustRegion<S> globalize{.initial_radius = options.initial_radius, .inexact = true};
+  linsolve.enough = options.tolerances.gtol / 2, linsolve.preconditioner = &m;
+  TrustRegion<S> globalize{.initial_radius = options.initial_radius, .inexact = true, .natural = m.given()};
   NewtonCgResult<S> result{minimize_loop(function, x0, q, curvature, linsolve, globalize, Bounds<S>{},
                                          options.tolerances, observe)};
   result.curvature = std::move(q.curvature);
   result.cg_iterations = linsolve.iterations;
+  // Not at two points in a row: nothing at all is known of the Hessian.
+  const bool unknown = options.certifying_products > 0 && linsolve.stood_in;
+  if (unknown && is_success(result.status) && result.curvature.certificate == Certificate::first_order_only)
+    result.status = Status::nonfinite;
   return result;
 }
 

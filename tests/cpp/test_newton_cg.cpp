@@ -5,85 +5,17 @@
 
 #include <osculate/solve/newton_cg.hpp>
 
+#include "function_products.hpp"
 #include "random.hpp"
 
 using namespace osculate;
-using tests::random_matrix, tests::random_vector;
-
-namespace {
-
-template <class S>
-struct Products {
-  using Scalar = S;
-  std::function<S(const Vector<S>&)> f;
-  std::function<void(const Vector<S>&, Vector<S>&)> g;
-  std::function<void(const Vector<S>&, const Vector<S>&, Vector<S>&)> h;
-  Index products = 0;
-
-  S value(const Vector<S>& x) { return f(x); }
-  void gradient(const Vector<S>& x, Vector<S>& out) {
-    out.resize(x.size());
-    g(x, out);
-  }
-  void product(const Vector<S>& x, const Vector<S>& v, Vector<S>& out) {
-    ++products;
-    out.resize(x.size());
-    h(x, v, out);
-  }
-};
-
-Products<double> quadratic(const Vector<double>& b, const Matrix<double>& a) {
-  return {.f = [=](const Vector<double>& x) { return x.dot(a * x) / 2 - b.dot(x); },
-          .g = [=](const Vector<double>& x, Vector<double>& g) { g = a * x - b; },
-          .h = [=](const Vector<double>&, const Vector<double>& v, Vector<double>& out) { out = a * v; }};
-}
-
-/// sum 100 (x_{i+1} - x_i^2)^2 + (1 - x_i)^2
-template <class S>
-Products<S> rosenbrock() {
-  return {.f =
-              [](const Vector<S>& x) {
-                S sum = 0;
-                for (Index i = 0; i + 1 < x.size(); ++i) {
-                  const S a = x[i + 1] - x[i] * x[i], b = 1 - x[i];
-                  sum += 100 * a * a + b * b;
-                }
-                return sum;
-              },
-          .g =
-              [](const Vector<S>& x, Vector<S>& g) {
-                g.setZero();
-                for (Index i = 0; i + 1 < x.size(); ++i) {
-                  const S a = x[i + 1] - x[i] * x[i];
-                  g[i] += -400 * a * x[i] - 2 * (1 - x[i]);
-                  g[i + 1] += 200 * a;
-                }
-              },
-          .h =
-              [](const Vector<S>& x, const Vector<S>& v, Vector<S>& out) {
-                out.setZero();
-                for (Index i = 0; i + 1 < x.size(); ++i) {
-                  out[i] += (1200 * x[i] * x[i] - 400 * x[i + 1] + 2) * v[i] - 400 * x[i] * v[i + 1];
-                  out[i + 1] += -400 * x[i] * v[i] + 200 * v[i + 1];
-                }
-              }};
-}
-
-/// x^2 - y^2 + y^4: a saddle at 0, minima of value -1/4 at (0, +-1/sqrt 2).
-Products<double> saddle() {
-  return {.f = [](const Vector<double>& x) { return x[0] * x[0] - x[1] * x[1] + std::pow(x[1], 4); },
-          .g = [](const Vector<double>& x,
-                  Vector<double>& g) { g << 2 * x[0], -2 * x[1] + 4 * std::pow(x[1], 3); },
-          .h = [](const Vector<double>& x, const Vector<double>& v,
-                  Vector<double>& out) { out << 2 * v[0], (-2 + 12 * x[1] * x[1]) * v[1]; }};
-}
-
-}  // namespace
+using tests::FunctionProducts, tests::quadratic, tests::random_matrix, tests::random_vector,
+    tests::rosenbrock, tests::saddle;
 
 TEST_CASE("newton_cg_minimizes_a_convex_quadratic_in_few_steps") {
   const Matrix<double> m = random_matrix(20, 20, 1), a = m.transpose() * m + Matrix<double>::Identity(20, 20);
   const Vector<double> b = random_vector(20, 2);
-  auto f = quadratic(b, a);
+  auto f = quadratic<double>(b, a);
   const auto fit = newton_cg(f, Vector<double>(Vector<double>::Ones(20)), {.initial_radius = 100});
   CHECK(fit.status == Status::gradient);
   CHECK((a * fit.x - b).lpNorm<Eigen::Infinity>() <= 1e-8);
@@ -136,13 +68,104 @@ TEST_CASE("newton_cg_without_certifying_products_says_first_order_only") {
 TEST_CASE("newton_cg_ends_where_products_are_not_finite") {
   auto f = saddle();
   f.h = [](const Vector<double>&, const Vector<double>&, Vector<double>& out) { out.setConstant(NAN); };
-  CHECK_FALSE(is_success(newton_cg(f, Vector<double>{{1, 1}}).status));
+  const auto fit = newton_cg(f, Vector<double>{{1, 1}});
+  CHECK(fit.status == Status::nonfinite);
+  CHECK(fit.iterations == 1);  // a multiple of I stands in for the Hessian once
+}
+
+TEST_CASE("newton_cg_gets_past_a_point_where_products_are_infinite") {
+  // |x|^1.5 + (x - 1)^2 / 2 + (y - 1)^2 / 2: infinite curvature at x = 0, where the start lies.
+  FunctionProducts<double> f{
+      .f =
+          [](const Vector<double>& x) {
+            return std::pow(std::abs(x[0]), 1.5) + ((x[0] - 1) * (x[0] - 1) + (x[1] - 1) * (x[1] - 1)) / 2;
+          },
+      .g =
+          [](const Vector<double>& x, Vector<double>& g) {
+            g << std::copysign(1.5, x[0]) * std::sqrt(std::abs(x[0])) + x[0] - 1, x[1] - 1;
+          },
+      .h = [](const Vector<double>& x, const Vector<double>& v,
+              Vector<double>& out) { out << (0.75 / std::sqrt(std::abs(x[0])) + 1) * v[0], v[1]; }};
+  const auto fit = newton_cg(f, Vector<double>{{0, 3}});
+  CHECK(fit.status == Status::gradient);
+  CHECK(fit.optimality <= 1e-8);
+}
+
+TEST_CASE("newton_cg_preconditioner_changes_the_products_and_not_the_minimum") {
+  // Eigenvalues from 1e-2 to 1e2, the Hessian a diagonal and a little beside it.
+  const Index n = 60;
+  const Vector<double> d =
+      Vector<double>::LinSpaced(n, -2, 2).unaryExpr([](double e) { return std::pow(10, e); });
+  const Vector<double> u = d.cwiseSqrt().cwiseProduct(random_vector(n, 1)) / std::sqrt(double(n));
+  const Matrix<double> a = Matrix<double>(d.asDiagonal()) + u * u.transpose();
+  const Vector<double> b = a * Vector<double>::Ones(n), start = Vector<double>::Zero(n);
+  const auto run = [&](const Preconditioner<double>& m, Index& products) {
+    auto f = quadratic<double>(b, a);
+    const auto fit = newton_cg(f, start, {.certifying_products = 0, .preconditioner = m});
+    CHECK(fit.status == Status::gradient);
+    CHECK((fit.x - Vector<double>::Ones(n)).cwiseAbs().maxCoeff() <=
+          1e-8 / 1e-2 * std::sqrt(double(n)));  // gtol over the least
+    products = f.products;
+  };
+  Index plain = 0, diagonal = 0, function = 0, estimated = 0;
+  run({}, plain);
+  run({.diagonal = a.diagonal().cwiseInverse()}, diagonal);
+  run({.function = [&](const Vector<double>&, const Vector<double>& r,
+                       Vector<double>& out) { out = r.cwiseQuotient(a.diagonal()); }},
+      function);
+  run({.probes = 10}, estimated);
+  CHECK(function == diagonal);
+  CHECK(8 * diagonal < plain);
+  CHECK(2 * estimated < plain);
+}
+
+TEST_CASE("newton_cg_with_a_preconditioner_honours_its_radius") {
+  // In the norm of M^-1 every step is as short as the trace says, and the valley is followed all the same.
+  auto f = rosenbrock<double>();
+  const Vector<double> m = Vector<double>::LinSpaced(10, 0.01, 1);
+  Vector<double> last = Vector<double>::Constant(10, -1.2);
+  const auto observe = [&](const Iteration<double>& at, const Vector<double>& x, const auto&) {
+    const double length = std::sqrt((x - last).cwiseAbs2().cwiseQuotient(m).sum());
+    CHECK(length <= at.radius * (1 + 1e-10));  // CG's own lengths come by a recurrence
+    last = x;
+    return true;
+  };
+  const auto fit = newton_cg(f, last, NewtonCgOptions<double>{.preconditioner = {.diagonal = m}}, observe);
+  CHECK(fit.status == Status::gradient);
+  CHECK(fit.optimality <= 1e-8);
+}
+
+TEST_CASE("newton_cg_refuses_a_preconditioner_that_is_not_positive") {
+  auto f = rosenbrock<double>();
+  const Vector<double> start = Vector<double>::Constant(3, 2);
+  CHECK_THROWS_WITH(newton_cg(f, start, {.preconditioner = {.diagonal = Vector<double>{{1, 0, 1}}}}),
+                    "preconditioner must have one positive element a variable");
+  const auto wrong = [](const Vector<double>&, const Vector<double>& r, Vector<double>& out) { out = -r; };
+  CHECK(newton_cg(f, start, {.preconditioner = {.function = wrong}}).status == Status::singular);
+}
+
+TEST_CASE("a_diagonal_is_estimated_from_products_where_it_stands_out") {
+  const Index n = 300;
+  const Vector<double> d = (random_vector(n, 2) * 3).array().exp();
+  const auto scaled = [&](const Vector<double>& v, Vector<double>& out) {
+    const Vector<double> w = v.cwiseProduct(d.cwiseSqrt());
+    out = (w + Vector<double>::Constant(n, w.sum() / double(n))).cwiseProduct(d.cwiseSqrt());
+  };
+  Vector<double> found;
+  REQUIRE(estimate_diagonal<double>(scaled, n, 20, found));
+  // d_i (1 + 1/n) and sums of n terms of variance d_i d_j / n^2, the mean of 20: 5 standard deviations
+  const Vector<double> error = (found - d * (1 + 1.0 / n)).cwiseAbs();
+  CHECK((error.array() <= 5 * (d * d.sum() / 20).array().sqrt() / n).all());
+  const auto all_alike = [&](const Vector<double>& v, Vector<double>& out) { out.setConstant(n, v.sum()); };
+  CHECK_FALSE(estimate_diagonal<double>(all_alike, n, 20, found));
+  const auto bad = [&](const Vector<double>& v, Vector<double>& out) { out = v / 0.0; };
+  CHECK_FALSE(estimate_diagonal<double>(bad, n, 20, found));
 }
 
 TEST_CASE("a_rejected_step_is_shortened_without_products") {
   // Quadratic beside the start and infinite beyond 1: the first steps are rejected.
   Index products = 0;
-  auto f = quadratic(Vector<double>{{100, 100}}, Matrix<double>::Identity(2, 2));
+  auto f = quadratic<double>(Vector<double>{{100, 100}}, Matrix<double>::Identity(2, 2));
   auto inner = f.f;
   f.f = [&](const Vector<double>& x) {
     return x.norm() > 1 ? std::numeric_limits<double>::infinity() : inner(x);
@@ -152,6 +175,22 @@ TEST_CASE("a_rejected_step_is_shortened_without_products") {
   CHECK(g.iterations >= 1);
   CHECK(g.evaluations > g.iterations + 2);    // some were rejected
   CHECK(products <= 2 * (g.iterations + 1));  // and asked for nothing: each CG ends within two products
+}
+
+TEST_CASE("newton_cg_goes_on_where_a_cancelling_sum_hides_what_f_does") {
+  // sum x_i^2 c_i / 2, with an error of 1e-14 as that of sums of ones that cancel: far above eps f at the
+  // end.
+  const Vector<double> c = Vector<double>::LinSpaced(20, 1, 30);
+  FunctionProducts<double> f{.f =
+                                 [&](const Vector<double>& x) {
+                                   return x.dot(c.cwiseProduct(x)) / 2 + 1e-14 * std::sin(1e12 * x.sum());
+                                 },
+                             .g = [&](const Vector<double>& x, Vector<double>& g) { g = c.cwiseProduct(x); },
+                             .h = [&](const Vector<double>&, const Vector<double>& v,
+                                      Vector<double>& out) { out = c.cwiseProduct(v); }};
+  const auto fit = newton_cg(f, Vector<double>(Vector<double>::Ones(20)));
+  CHECK(fit.status == Status::gradient);
+  CHECK(fit.optimality <= 1e-8);
 }
 
 TEST_CASE("lanczos_finds_the_lowest_eigenvalue_and_its_vector") {

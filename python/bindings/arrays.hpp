@@ -13,8 +13,9 @@ namespace osculate::python {
 
 namespace py = pybind11;
 
-inline py::array_t<double> to_numpy(const Vector<double>& v) {
-  py::array_t<double> out(v.size());
+template <class S>
+py::array_t<S> to_numpy(const Vector<S>& v) {
+  py::array_t<S> out(v.size());
   std::copy_n(v.data(), v.size(), out.mutable_data());
   return out;
 }
@@ -61,7 +62,8 @@ inline py::array_t<double, py::array::forcecast> as_doubles(const py::handle& ob
 }
 
 /// A vector from a 0-D or 1-D array. Strided and float32 arrays are taken as they are.
-inline void to_vector(const py::handle& object, const std::string& what, Vector<double>& out) {
+template <class S>
+void to_vector(const py::handle& object, const std::string& what, Vector<S>& out) {
   const auto a = as_doubles(object, what);
   if (a.ndim() > 1) throw py::value_error(what + " must return a 1-D array, got shape " + shape_of(a));
   const py::ssize_t size = a.ndim() == 0 ? 1 : a.shape(0);
@@ -69,7 +71,8 @@ inline void to_vector(const py::handle& object, const std::string& what, Vector<
   if (size == 0) return;
   const char* data = reinterpret_cast<const char*>(a.data());
   const py::ssize_t stride = a.ndim() == 0 ? 0 : a.strides(0);
-  for (py::ssize_t i = 0; i < size; ++i) out[i] = *reinterpret_cast<const double*>(data + i * stride);
+  for (py::ssize_t i = 0; i < size; ++i)
+    out[i] = static_cast<S>(*reinterpret_cast<const double*>(data + i * stride));
 }
 
 /// An m x n matrix; a 1-D array counts as one row where m = 1, as one column where n = 1.

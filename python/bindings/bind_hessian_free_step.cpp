@@ -81,8 +81,8 @@ py::tuple step(const std::string& caller, const py::array& theta, const py::obje
   }
   python.gil.acquire();
   py::object point = py::none(), next = py::none();
-  if (out.exit == HessianFreeExit::accepted) point = copy_to_numpy(work->point);
-  if (state.direction.size()) next = copy_to_numpy(state.direction);
+  if (out.exit == HessianFreeExit::accepted) point = to_numpy(work->point);
+  if (state.direction.size()) next = to_numpy(state.direction);
   return py::make_tuple(point, state.damping, next, static_cast<int>(out.exit), out.before, out.after,
                         out.damping, out.ratio, out.predicted, out.step_norm, out.scale, out.cg_iterations,
                         static_cast<int>(out.cg_exit), out.products, out.losses + asked, out.checkpoints,

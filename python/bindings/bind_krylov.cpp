@@ -7,7 +7,7 @@
 namespace osculate::python {
 namespace {
 
-py::array_t<double> to_numpy(const std::vector<double>& v) {
+py::array_t<double> numbers(const std::vector<double>& v) {
   return py::array_t<double>(static_cast<py::ssize_t>(v.size()), v.data());
 }
 
@@ -40,11 +40,11 @@ py::tuple run_cg(const std::string& caller, py::object product, const py::array&
     return cg<S>(arguments.apply, arguments.right, options, *work, preconditioner, arguments.observe);
   });
   py::object direction = py::none();
-  if (out.exit == KrylovExit::negative_curvature) direction = copy_to_numpy(work->p);
-  return py::make_tuple(copy_to_numpy(work->x), static_cast<int>(out.exit), out.iterations, out.products,
+  if (out.exit == KrylovExit::negative_curvature) direction = to_numpy(work->p);
+  return py::make_tuple(to_numpy(work->x), static_cast<int>(out.exit), out.iterations, out.products,
                         out.residual_norm, out.model, out.step_norm,
                         py::make_tuple(out.least_curvature, out.largest_curvature), direction,
-                        to_numpy(work->ritz_diagonal), to_numpy(work->ritz_offdiagonal));
+                        numbers(work->ritz_diagonal), numbers(work->ritz_offdiagonal));
 }
 
 template <class S>
@@ -62,7 +62,7 @@ py::tuple run_minres(const std::string& caller, py::object product, const py::ar
   const MinresOutcome out = arguments.run([&](auto&& preconditioner) {
     return minres<S>(arguments.apply, arguments.right, options, *work, preconditioner, arguments.observe);
   });
-  return py::make_tuple(copy_to_numpy(work->x), static_cast<int>(out.exit), out.iterations, out.products,
+  return py::make_tuple(to_numpy(work->x), static_cast<int>(out.exit), out.iterations, out.products,
                         out.residual_norm, out.matrix_norm);
 }
 

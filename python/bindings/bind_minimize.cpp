@@ -14,6 +14,7 @@ struct StoredHessian {
   PythonFunction& function;
 
   double value(const Vector<double>& x) { return function.value(x); }
+  void gradient(const Vector<double>& x, Vector<double>& g) { function.gradient(x, g); }
   void derivatives(const Vector<double>& x, Vector<double>& g, H& h) { function.derivatives(x, g, h); }
   double hessian_noise() const { return function.hessian_noise(); }
 };
@@ -26,22 +27,15 @@ py::tuple run(PythonFunction& function, const Vector<double>& start, const Newto
               const Bounds<double>& bounds, const py::object& observe) {
   StoredHessian<H> problem{function};
   Index seen = 0;
-  NewtonResult<double, H> result;
   const double n = double(start.size());
-  if (n * n * n > 1e5) function.gil.release();
-  try {
-    result = newton(problem, start, options, bounds, function_observer(function, observe, seen));
-  } catch (const std::invalid_argument& error) {  // a refusal of the core, which does not know its caller
-    function.gil.acquire();
-    throw py::value_error(function.caller + ": " + error.what());
-  }
-  function.gil.acquire();
-  return py::make_tuple(
-      to_numpy(result.x), result.cost, to_numpy(result.gradient), hessian_to_python(result.hessian),
-      result.optimality, static_cast<int>(result.status), result.iterations, function.functions,
-      function.gradients, function.hessians, result.evaluations,
-      py::array_t<Iteration<double>>(static_cast<py::ssize_t>(result.trace.size()), result.trace.data()),
-      static_cast<int>(result.curvature.certificate), result.curvature.lowest);
+  const NewtonResult<double, H> result = run_released(function, n * n * n > 1e5, [&] {
+    return newton(problem, start, options, bounds, function_observer(function, observe, seen));
+  });
+  return py::make_tuple(to_numpy(result.x), result.cost, to_numpy(result.gradient),
+                        hessian_to_python(result.hessian), result.optimality, static_cast<int>(result.status),
+                        result.iterations, function.functions, function.gradients, function.hessians,
+                        result.evaluations, to_numpy(result.trace),
+                        static_cast<int>(result.curvature.certificate), result.curvature.lowest);
 }
 
 py::tuple minimize(std::string caller, py::object fun, py::object jac, int gradient_source, py::object hess,
@@ -51,20 +45,14 @@ py::tuple minimize(std::string caller, py::object fun, py::object jac, int gradi
                    Index max_iterations, const py::object& scale, int strategy, double initial_radius,
                    const py::object& observe) {
   PythonFunction problem;
-  problem.caller = std::move(caller);
-  problem.fun = std::move(fun), problem.jac = std::move(jac), problem.hess = std::move(hess);
-  problem.gradient_source = static_cast<JacobianSource>(gradient_source);
-  problem.hessian_source = static_cast<HessianSource>(hessian_source);
-  Vector<double> start;
-  to_vector(x0, "_core", start);
-  problem.n = start.size();
+  const Vector<double> start =
+      set_up(problem, std::move(caller), std::move(fun), std::move(jac), gradient_source, hessian_source, x0);
+  problem.hess = std::move(hess);
   Bounds<double> bounds{optional_vector(lower), optional_vector(upper), {}};
   if (!fixed.is_none()) {
     const auto a = py::array_t<bool, py::array::c_style | py::array::forcecast>(fixed);
     bounds.fixed_always = Eigen::Map<const Mask>(a.data(), a.size());
   }
-  problem.gradient_difference.method =
-      problem.gradient_source == JacobianSource::two_point ? Difference::two_point : Difference::three_point;
   problem.gradient_difference.lower = problem.hessian_difference.lower = bounds.lower;
   problem.gradient_difference.upper = problem.hessian_difference.upper = bounds.upper;
   problem.hessian_difference.skip = bounds.fixed_always;

@@ -6,54 +6,51 @@
 namespace osculate::python {
 namespace {
 
-py::tuple run(std::string caller, py::object fun, py::object jac, int gradient_source, py::object hessp,
-              int product_source, const py::object& x0, double ftol, double xtol, double gtol,
-              double gtol_relative, Index max_evaluations, Index max_iterations, double initial_radius,
-              Index max_cg_iterations, Index certifying_products, int threads, const py::object& observe) {
-  PythonFunction problem;
-  problem.caller = caller;
-  problem.fun = std::move(fun), problem.jac = std::move(jac), problem.hessp = std::move(hessp);
-  problem.gradient_source = static_cast<JacobianSource>(gradient_source);
-  problem.hessian_source = static_cast<HessianSource>(product_source);
-  Vector<double> start;
-  to_vector(x0, "_core", start);
-  problem.n = start.size();
-  problem.gradient_difference.method =
-      problem.gradient_source == JacobianSource::two_point ? Difference::two_point : Difference::three_point;
-  const NewtonCgOptions<double> options{
-      .tolerances = {ftol, xtol, gtol, max_iterations, max_evaluations, gtol_relative},
-      .initial_radius = initial_radius,
-      .max_cg_iterations = max_cg_iterations,
-      .certifying_products = certifying_products,
-      .threads = threads};
-  Index seen = 0;
-  NewtonCgResult<double> result;
-  if (start.size() > 20000) problem.gil.release();
-  try {
-    result = newton_cg(problem, start, options, function_observer(problem, observe, seen));
-  } catch (const std::invalid_argument& error) {  // a refusal of the core, which does not know its caller
-    problem.gil.acquire();
-    throw py::value_error(caller + ": " + error.what());
+/// None, the diagonal of M, the number of products of its estimate, or a function M(x, r).
+template <class S>
+Preconditioner<S> preconditioner_of(FunctionProblem<S>& problem, const py::object& given) {
+  Preconditioner<S> out;
+  if (given.is_none()) return out;
+  if (py::isinstance<py::array>(given)) {
+    to_vector(given, "_core", out.diagonal);
+  } else if (py::isinstance<py::int_>(given)) {
+    out.probes = given.cast<Index>();
+  } else {
+    problem.preconditioner = given;
+    out.function = [&problem](const Vector<S>& x, const Vector<S>& r, Vector<S>& to) {
+      problem.precondition(x, r, to);
+    };
   }
-  problem.gil.acquire();
-  const Curvature<double>& proof = result.curvature;
-  return py::make_tuple(
-      to_numpy(result.x), result.cost, to_numpy(result.gradient), result.optimality,
-      static_cast<int>(result.status), result.iterations, problem.functions, problem.gradients,
-      problem.products, result.evaluations,
-      py::array_t<Iteration<double>>(static_cast<py::ssize_t>(result.trace.size()), result.trace.data()),
-      static_cast<int>(proof.certificate), proof.lowest, proof.products, proof.failure_bound,
-      proof.resolution);
+  return out;
+}
+
+template <class S>
+py::tuple run(const py::dict& called, const py::dict& given, const py::object& observe) {
+  NewtonCgOptions<S> options{.initial_radius = static_cast<S>(given["initial_radius"].cast<double>()),
+                             .max_cg_iterations = given["max_cg_iterations"].cast<Index>(),
+                             .certifying_products = given["certifying_products"].cast<Index>(),
+                             .threads = given["threads"].cast<int>()};
+  const py::object preconditioner = given["preconditioner"];
+  return minimize_by_products<S>(
+      called, observe, [&](auto& problem, const auto& start, const auto& tolerances, auto&& observer) {
+        options.tolerances = tolerances;
+        {
+          const GilSwitch::Callback hold(problem.gil);
+          options.preconditioner = preconditioner_of(problem, preconditioner);
+        }
+        return newton_cg(problem, start, options, observer);
+      });
 }
 
 }  // namespace
 
 void bind_newton_cg(py::module_& m) {
-  m.def("newton_cg", &run, py::arg("caller"), py::arg("fun"), py::arg("jac"), py::arg("gradient_source"),
-        py::arg("hessp"), py::arg("product_source"), py::arg("x0"), py::arg("ftol"), py::arg("xtol"),
-        py::arg("gtol"), py::arg("gtol_relative"), py::arg("max_evaluations"), py::arg("max_iterations"),
-        py::arg("initial_radius"), py::arg("max_cg_iterations"), py::arg("certifying_products"),
-        py::arg("threads"), py::arg("observe"));
+  m.def(
+      "newton_cg",
+      [](const py::dict& called, const py::dict& options, const py::object& observe) {
+        return (is_single(called) ? &run<float> : &run<double>)(called, options, observe);
+      },
+      py::arg("called"), py::arg("options"), py::arg("observe"));
 }
 
 }  // namespace osculate::python

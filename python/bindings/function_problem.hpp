@@ -10,23 +10,25 @@ namespace osculate::python {
 
 enum class HessianSource { none, callback, two_point, three_point, complex_step };
 
-class PythonFunction {
+/// S: what the functions see and what they give is turned into.
+template <class S>
+class FunctionProblem {
  public:
-  using Scalar = double;
+  using Scalar = S;
 
-  py::object fun, jac, hess, hessp;
-  py::object first_hessian{};      ///< that of the start, asked for to see its form
-  SparseMatrix<double> pattern{};  ///< of a sparse Hessian by differences
+  py::object fun, jac, hess, hessp, preconditioner;
+  py::object first_hessian{};  ///< that of the start, asked for to see its form
+  SparseMatrix<S> pattern{};   ///< of a sparse Hessian by differences
   std::string caller;
-  Vector<double> typical{};  ///< sizes of variables that differences take near zero; empty: 1
+  Vector<S> typical{};  ///< sizes of variables that differences take near zero; empty: 1
   JacobianSource gradient_source = JacobianSource::three_point;
   HessianSource hessian_source = HessianSource::none;
-  DifferenceOptions<double> gradient_difference{.method = Difference::three_point};
-  DifferenceOptions<double> hessian_difference{};
+  DifferenceOptions<S> gradient_difference{.method = Difference::three_point};
+  DifferenceOptions<S> hessian_difference{};
   Index functions = 0, gradients = 0, hessians = 0,
         products = 0;  ///< calls of each, those for differences too
 
-  double value(const Vector<double>& x) {
+  S value(const Vector<S>& x) {
     const GilSwitch::Callback hold(gil);
     ++functions;
     py::object got = call(fun, to_numpy(x));
@@ -43,7 +45,17 @@ class PythonFunction {
     return value_ = read_value(got);
   }
 
-  void gradient(const Vector<double>& x, Vector<double>& g) {
+  /// The gradient of the last point is kept: a line search asks for it before the model does.
+  void gradient(const Vector<S>& x, Vector<S>& g) {
+    if (last_.size() != x.size() || last_ != x) {
+      new_gradient(x, last_gradient_);
+      last_ = x;
+    }
+    g = last_gradient_;
+  }
+
+ private:
+  void new_gradient(const Vector<S>& x, Vector<S>& g) {
     switch (gradient_source) {
       case JacobianSource::callback: {
         const GilSwitch::Callback hold(gil);
@@ -62,21 +74,22 @@ class PythonFunction {
         break;
     }
     ++gradients;
-    Vector<double> f0(1);
+    Vector<S> f0(1);
     f0[0] = value_at_.size() == x.size() && value_at_ == x ? value_ : value(x);
-    const double kept = value_;
+    const S kept = value_;
     size_up(gradient_difference, x);
     difference_jacobian(
-        [this](const Matrix<double>& points, Matrix<double>& values) {
-          for (Index k = 0; k < points.cols(); ++k) values(0, k) = value(points.col(k));
+        [this](const Matrix<S>& points, Matrix<S>& values) {
+          for (Index k = 0; k < points.cols(); ++k) values(0, k) = value(Vector<S>(points.col(k)));
         },
         gradient_difference, x, f0, row_);
     value_at_ = x, value_ = kept;
     g = row_.row(0);
   }
 
+ public:
   /// The gradient and the lower triangle of the Hessian.
-  void derivatives(const Vector<double>& x, Vector<double>& g, Matrix<double>& h) {
+  void derivatives(const Vector<S>& x, Vector<S>& g, Matrix<S>& h) {
     gradient(x, g);
     if (hessian_source == HessianSource::callback) {
       const GilSwitch::Callback hold(gil);
@@ -91,7 +104,7 @@ class PythonFunction {
     h = ((h + h.transpose()) / 2).eval();
   }
 
-  void derivatives(const Vector<double>& x, Vector<double>& g, SparseMatrix<double>& h) {
+  void derivatives(const Vector<S>& x, Vector<S>& g, SparseMatrix<S>& h) {
     gradient(x, g);
     if (hessian_source == HessianSource::callback) {
       const GilSwitch::Callback hold(gil);
@@ -106,64 +119,75 @@ class PythonFunction {
     h = pattern;
     difference_jacobian([this](const auto& points, auto& values) { gradients_at(points, values); },
                         hessian_difference, x, g, groups_, h);
-    h = SparseMatrix<double>((h + SparseMatrix<double>(h.transpose())) / 2);
+    h = SparseMatrix<S>((h + SparseMatrix<S>(h.transpose())) / 2);
   }
 
   /// hess(x); at the start the object that was asked for before.
-  py::object hessian_object(const Vector<double>& x) {
+  py::object hessian_object(const Vector<S>& x) {
     if (first_hessian) return std::exchange(first_hessian, py::object());
     ++hessians;
     return call(hess, to_numpy(x));
   }
 
   /// out = H(x) v, by callback or by differences of the gradient.
-  void product(const Vector<double>& x, const Vector<double>& v, Vector<double>& out) {
+  void product(const Vector<S>& x, const Vector<S>& v, Vector<S>& out) {
     if (hessian_source == HessianSource::callback) {
       const GilSwitch::Callback hold(gil);
       ++products;
-      PyObject* got =
-          PyObject_CallFunctionObjArgs(hessp.ptr(), to_numpy(x).ptr(), to_numpy(v).ptr(), nullptr);
-      if (!got) throw py::error_already_set();
-      to_vector(py::reinterpret_steal<py::object>(got), caller + ": hessp", out);
-      if (out.size() != n)
-        throw py::value_error(caller + ": hessp must return shape (" + std::to_string(n) +
-                              ",), as x has that many variables, got " + std::to_string(out.size()) +
-                              " numbers");
+      call_with_two(hessp, x, v, "hessp", out);
       return;
     }
     ++products;
-    const double length = v.norm();
+    const S length = v.norm();
     if (!(length > 0)) {
       out.setZero(n);
       return;
     }
     if (gradient_at_.size() != n || gradient_at_ != x) gradient(x, gradient_there_), gradient_at_ = x;
     const bool central = hessian_source == HessianSource::three_point;
-    const double h =
+    const S h =
         relative_step(central ? Difference::three_point : Difference::two_point, hessian_difference.epsilon) *
         (1 + x.norm()) / length;
-    Vector<double> other;
+    Vector<S> other;
     gradient(x + h * v, out);
     if (central) gradient(x - h * v, other);
-    out = central ? Vector<double>((out - other) / (2 * h)) : Vector<double>((out - gradient_there_) / h);
+    out = central ? Vector<S>((out - other) / (2 * h)) : Vector<S>((out - gradient_there_) / h);
   }
-  double product_noise() const { return hessian_noise(); }
+  S product_noise() const { return hessian_noise(); }
+
+  /// out = M r by the preconditioner's function.
+  void precondition(const Vector<S>& x, const Vector<S>& r, Vector<S>& out) {
+    const GilSwitch::Callback hold(gil);
+    call_with_two(preconditioner, x, r, "preconditioner", out);
+  }
 
   /// The relative error of the Hessian beyond rounding.
-  double hessian_noise() const {
+  S hessian_noise() const {
     switch (hessian_source) {
       case HessianSource::callback:
         return 0;
       case HessianSource::three_point:
-        return 10 * std::pow(hessian_difference.epsilon, 2.0 / 3.0);
+        return 10 * std::pow(hessian_difference.epsilon, S(2) / 3);
       default:
         return 10 * std::sqrt(hessian_difference.epsilon);
     }
   }
 
  private:
-  double read_value(const py::object& object) const {
-    Vector<double> v;
+  void call_with_two(const py::object& function, const Vector<S>& x, const Vector<S>& v, const char* name,
+                     Vector<S>& out) const {
+    PyObject* got =
+        PyObject_CallFunctionObjArgs(function.ptr(), to_numpy(x).ptr(), to_numpy(v).ptr(), nullptr);
+    if (!got) throw py::error_already_set();
+    to_vector(py::reinterpret_steal<py::object>(got), caller + ": " + name, out);
+    if (out.size() != n)
+      throw py::value_error(caller + ": " + name + " must return shape (" + std::to_string(n) +
+                            ",), as x has that many variables, got " + std::to_string(out.size()) +
+                            " numbers");
+  }
+
+  S read_value(const py::object& object) const {
+    Vector<S> v;
     to_vector(object, caller + ": fun", v);
     if (v.size() != 1)
       throw py::value_error(caller + ": fun must return a number, got an array of " +
@@ -172,7 +196,7 @@ class PythonFunction {
     return v[0];
   }
 
-  void prepare_hessian_difference(const Vector<double>& x) {
+  void prepare_hessian_difference(const Vector<S>& x) {
     ++hessians;
     size_up(hessian_difference, x);
     hessian_difference.method =
@@ -180,19 +204,19 @@ class PythonFunction {
   }
   template <class Points, class Values>
   void gradients_at(const Points& points, Values& values) {
-    Vector<double> column;
+    Vector<S> column;
     for (Index k = 0; k < points.cols(); ++k) {
-      gradient(points.col(k), column);
+      gradient(Vector<S>(points.col(k)), column);
       values.col(k) = column;
     }
   }
 
-  void size_up(DifferenceOptions<double>& difference, const Vector<double>& x) const {
+  void size_up(DifferenceOptions<S>& difference, const Vector<S>& x) const {
     difference.sizes =
-        typical.size() ? x.cwiseAbs().cwiseMax(typical).eval() : x.cwiseAbs().cwiseMax(1.0).eval();
+        typical.size() ? x.cwiseAbs().cwiseMax(typical).eval() : x.cwiseAbs().cwiseMax(S(1)).eval();
   }
 
-  void read_gradient(const py::object& object, Vector<double>& g) const {
+  void read_gradient(const py::object& object, Vector<S>& g) const {
     to_vector(object, gradient_name(), g);
     if (g.size() != n)
       throw py::value_error(gradient_name() + " must return shape (" + std::to_string(n) +
@@ -202,14 +226,15 @@ class PythonFunction {
     return caller + (gradient_source == JacobianSource::fused ? ": the gradient that fun returns" : ": jac");
   }
 
-  void complex_step(const Vector<double>& x, Vector<double>& g) {
+  void complex_step(const Vector<S>& x, Vector<S>& g) {
     const GilSwitch::Callback hold(gil);
     ++gradients;
     g.resize(x.size());
     for (Index j = 0; j < x.size(); ++j) {
-      py::array_t<std::complex<double>> point(x.size());
+      py::array_t<std::complex<S>> point(x.size());
       std::copy_n(x.data(), x.size(), point.mutable_data());
-      const double h = std::ldexp(1.0, (x[j] != 0 ? std::ilogb(x[j]) : 0) - 70);
+      constexpr int smallest = std::numeric_limits<S>::min_exponent - 1;
+      const S h = std::ldexp(S(1), std::max((x[j] != 0 ? std::ilogb(x[j]) : 0) - 70, smallest));
       point.mutable_data()[j] = {x[j], h};
       ++functions;
       const py::array got = py::array(call(fun, point));
@@ -219,18 +244,20 @@ class PythonFunction {
                              "argument fun returned dtype " +
                              py::str(got.dtype()).cast<std::string>() + "; use jac='3-point'");
       if (got.size() != 1) throw py::value_error(caller + ": fun must return a number");
-      g[j] = got.attr("item")().cast<std::complex<double>>().imag() / h;
+      g[j] = static_cast<S>(got.attr("item")().template cast<std::complex<double>>().imag() / double(h));
     }
   }
 
-  Vector<double> fused_at_, fused_gradient_, value_at_, gradient_at_, gradient_there_;
-  Matrix<double> row_;
+  Vector<S> last_, last_gradient_, fused_at_, fused_gradient_, value_at_, gradient_at_, gradient_there_;
+  Matrix<S> row_;
   std::vector<std::vector<Index>> groups_;
-  double value_ = 0;
+  S value_ = 0;
 
  public:
   Index n = 0;
   GilSwitch gil{};  ///< the last member: destroyed first, so that the GIL is held when the objects above go
 };
+
+using PythonFunction = FunctionProblem<double>;
 
 }  // namespace osculate::python

@@ -21,13 +21,6 @@ py::array read_only_view(const Vector<S>& v, const std::shared_ptr<void>& owner)
   return view;
 }
 
-template <class S>
-py::array_t<S> copy_to_numpy(const Vector<S>& v) {
-  py::array_t<S> out(v.size());
-  std::copy_n(v.data(), v.size(), out.mutable_data());
-  return out;
-}
-
 /// function(v) as the core's product v -> A v.
 template <class S>
 class PythonProduct {

@@ -66,42 +66,28 @@ def minimize(
     observe: Callable[..., bool | None] | None,
 ) -> tuple[Any, ...]: ...
 def newton_cg(
+    called: dict[str, Any], options: dict[str, Any], observe: Callable[..., bool | None] | None
+) -> tuple[Any, ...]: ...
+def line_search_sentence(exit: int) -> str: ...
+def line_search(
     caller: str,
     fun: Callable[..., Any],
     jac: object,
     gradient_source: int,
-    hessp: object,
-    product_source: int,
-    x0: NDArray[Any],
-    ftol: float,
-    xtol: float,
-    gtol: float,
-    gtol_relative: float,
-    max_evaluations: int,
-    max_iterations: int,
-    initial_radius: float,
-    max_cg_iterations: int,
-    certifying_products: int,
-    threads: int,
-    observe: Callable[..., bool | None] | None,
+    x: NDArray[Any],
+    d: NDArray[Any],
+    first: float,
+    c1: float,
+    c2: float,
+    shortest: float,
+    longest: float,
+    most_evaluations: int,
 ) -> tuple[Any, ...]: ...
 
 krylov_chunk: int
 
 def hessian_free(
-    caller: str,
-    fun: Callable[..., Any],
-    jac: object,
-    gradient_source: int,
-    hessp: object,
-    product_source: int,
-    x0: NDArray[Any],
-    ftol: float,
-    xtol: float,
-    gtol: float,
-    gtol_relative: float,
-    max_evaluations: int,
-    max_iterations: int,
+    called: dict[str, Any],
     certifying_products: int,
     step: dict[str, Any],
     observe: Callable[..., bool | None] | None,

@@ -11,13 +11,14 @@ from . import _arguments as arg
 from . import _core
 from ._minimize_arguments import (
     GTOL,
+    GTOL_SINGLE,
     approximations,
     read_gradient,
     read_hessian,
     read_options,
     read_products,
 )
-from ._minimize_products import solve_hessian_free, solve_newton_cg
+from ._minimize_products import in_its_precision, solve_hessian_free, solve_newton_cg
 from ._minimize_result import MinimizeResult, from_newton, from_products
 from ._observe_minimize import MinimizeObserver
 from ._sparsity import hessian_pattern
@@ -27,6 +28,7 @@ STRATEGIES = {"newton": 0, "newton-linesearch": 1}
 PRODUCTS = {"newton-cg": solve_newton_cg, "hessian-free": solve_hessian_free}
 METHODS = (*STRATEGIES, *PRODUCTS)
 SCIPY_NAMES = {"trust-exact": "newton", "trust-ncg": "newton-cg", "trust-krylov": "newton-cg"}
+TESTS = ("ftol", "xtol", "gtol", "gtol_relative", "max_evaluations", "max_iterations")
 MANY = 200  # variables from which on a differenced Hessian is not formed unasked
 
 
@@ -59,12 +61,14 @@ def minimize(
         ``fun(x, *args)`` gives a number for x, a float64 array of shape (n,) of its own. NaN or inf at a
         trial point shortens the step.
     x0 : array_like, shape (n,)
-        The start; must lie within the bounds, and may lie on them.
+        The start; must lie within the bounds, and may lie on them. Where it has dtype float32, "newton-cg"
+        and "hessian-free" compute in float32, x and v then are so too, and gtol is 1e-4 by default.
     args : tuple
         Passed on to `fun`, `jac` and `hess`.
     method : {"newton", "newton-linesearch", "newton-cg", "hessian-free"}, optional
-        "newton" takes the exact trust-region step of More & Sorensen [1]_; "newton-linesearch" backtracks
-        along the step of a shifted Hessian [2]_; "newton-cg" needs products H v only, for truncated conjugate
+        "newton" takes the exact trust-region step of More & Sorensen [1]_; "newton-linesearch" searches
+        along the step of a shifted Hessian [2]_ for the strong Wolfe conditions [8]_, and backtracks where
+        there are bounds; "newton-cg" needs products H v only, for truncated conjugate
         gradients in a trust region [3]_; "hessian-free" takes those, or Gauss-Newton products in their place,
         for damped CG whose iterates `fun` judges [6]_; `HessianFree` is that with batches. SciPy's
         "trust-exact" stands for "newton", "trust-ncg" and "trust-krylov" for "newton-cg". Default:
@@ -100,13 +104,16 @@ def minimize(
         None, no such test. ``maxiter`` (``max_iterations``), ``max_evaluations`` (default 100 n),
         ``initial_radius`` (first trust-region radius in units of ``|x0|``, default 1), ``scale`` (the metric
         D of the trust region, n positive numbers), ``disp`` (True prints a line at the end). For "newton-cg"
-        ``max_cg_iterations`` (of a step, default 2 n), ``certifying_products`` (most products that look for
-        negative curvature at the end, default 20; 0: none) and ``threads`` for long vectors.
         and "hessian-free" ``max_cg_iterations`` (of a step, default 2 n; of "hessian-free" at most 250),
         ``certifying_products`` (most products that look for negative curvature at the end, default 20; 0:
-        none) and ``threads`` for long vectors; "hessian-free" has no radius and no scale, but ``damping``
-        (the first lambda, default 1e-3 of the curvature along the gradient), ``min_damping``, ``decay``,
-        ``progress_tolerance`` and ``checkpoint_ratio`` of `HessianFree`.
+        none) and ``threads`` for long vectors. "newton-cg" takes a ``preconditioner`` M, an approximation of
+        the inverse of H: the n positive numbers of a diagonal; a callable ``M(x, r)`` that gives M r; or
+        "diagonal", the inverse of a diagonal of H estimated from 20 products with random signs [7]_ where CG
+        takes more than 40, which mends variables of different scales. With M given, ``initial_radius`` is in
+        units of the first step of steepest descent, and lengths are ``sqrt(s' M^-1 s)``. "hessian-free" has
+        no radius and no scale, but ``damping`` (the first lambda, default 1e-3 of the curvature along the
+        gradient), ``min_damping``, ``decay``, ``progress_tolerance`` and ``checkpoint_ratio`` of
+        `HessianFree`.
     fixed : array_like of bool, shape (n,), optional
         True keeps a variable at its start.
     hess_sparsity : array_like or scipy.sparse matrix, shape (n, n), optional
@@ -131,9 +138,6 @@ def minimize(
     Where f no longer resolves the progress (both reductions within ten times its rounding error) the gradient
     leads on until it stops falling; such an end is a success too.
 
-    "newton-cg" cannot factor the Hessian. Lanczos from a random start looks for negative curvature instead;
-    `failure_bound` of the result bounds the probability that it missed some below -10% of the spectrum's
-    width [4]_.
     "newton-cg" and "hessian-free" cannot factor the Hessian. Lanczos from a random start looks for negative
     curvature instead; `failure_bound` of the result bounds the probability that it missed some below -10% of
     the spectrum's width [4]_. Where the products are Gauss-Newton's they speak of that matrix alone.
@@ -150,6 +154,10 @@ def minimize(
     .. [5] A. R. Curtis, M. J. D. Powell and J. K. Reid, "On the estimation of sparse Jacobian matrices",
        J. Inst. Maths Applics 13, 1974, doi:10.1093/imamat/13.1.117.
     .. [6] J. Martens, "Deep learning via Hessian-free optimization", ICML 2010.
+    .. [7] C. Bekas, E. Kokiopoulou and Y. Saad, "An estimator for the diagonal of a matrix", Appl. Numer.
+       Math. 57, 2007, doi:10.1016/j.apnum.2007.01.003.
+    .. [8] J. J. More and D. J. Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM
+       Trans. Math. Softw. 20, 1994, doi:10.1145/192115.192132.
 
     Examples
     --------
@@ -182,6 +190,7 @@ def minimize(
         if constrained:
             raise ValueError(f"{WHO}: method {name!r} takes no bounds and no fixed variables; 'newton' does")
         hessian, hessian_source = read_products(WHO, hess, hessp, extra, gradient_source)
+        start = in_its_precision(x0, start)
     else:
         if hessp is not None:
             raise ValueError(f"{WHO}: method {name!r} takes hess, not hessp; 'newton-cg' takes hessp")
@@ -193,16 +202,26 @@ def minimize(
     if callback is not None and not callable(callback):
         raise TypeError(f"{WHO}: callback must be callable, got {arg.shown(callback)}")
     observe = None if callback is None else MinimizeObserver(callback)
+    default_gtol = GTOL_SINGLE if start.dtype == np.float32 else GTOL
     tests = (
         arg.tolerance(WHO, "options['ftol']", chosen.get("ftol")),
         arg.tolerance(WHO, "options['xtol']", chosen.get("xtol")),
-        arg.tolerance(WHO, "gtol", chosen.get("gtol", GTOL[gradient_source])),
+        arg.tolerance(WHO, "gtol", chosen.get("gtol", default_gtol[gradient_source])),
         arg.tolerance(WHO, "options['gtol_relative']", chosen.get("gtol_relative")),
         arg.count(WHO, "options['max_evaluations']", chosen.get("max_evaluations")),
         arg.count(WHO, "options['maxiter']", chosen.get("max_iterations")),
     )
     if name in PRODUCTS:
-        called = (WHO, function, gradient, gradient_source, hessian, hessian_source, start, *tests)
+        called = {
+            "caller": WHO,
+            "fun": function,
+            "jac": gradient,
+            "gradient_source": gradient_source,
+            "hessp": hessian,
+            "product_source": hessian_source,
+            "x0": start,
+            **dict(zip(TESTS, tests, strict=True)),
+        }
         result = from_products(PRODUCTS[name](called, chosen, observe), name, approximated)
     else:
         scale = chosen.get("scale")

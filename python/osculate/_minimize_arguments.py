@@ -19,6 +19,7 @@ HESSIAN_DIFFERENCES = {"2-point": 2, "3-point": 3}
 DIFFERENCED = (2, 3)
 # What the gradient's own error leaves of gtol's default
 GTOL = {CALLBACK: 1e-8, FUSED: 1e-8, 2: 1e-5, 3: 1e-6, 4: 1e-8}
+GTOL_SINGLE = {CALLBACK: 1e-4, FUSED: 1e-4, 2: 1e-1, 3: 1e-2, 4: 1e-4}
 CERTIFYING_PRODUCTS = 20
 OPTIONS = {  # SciPy's names among them
     "gtol": "gtol",
@@ -36,7 +37,7 @@ HESSIAN_FREE = ("damping", "min_damping", "decay", "progress_tolerance", "checkp
 OPTIONS_OF = {
     "newton": ("initial_radius", "scale"),
     "newton-linesearch": ("initial_radius", "scale"),
-    "newton-cg": ("initial_radius", *MATRIX_FREE),
+    "newton-cg": ("initial_radius", "preconditioner", *MATRIX_FREE),
     "hessian-free": (*HESSIAN_FREE, *MATRIX_FREE),
 }
 

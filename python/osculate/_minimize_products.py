@@ -2,35 +2,62 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
+
+import numpy as np
 
 from . import _arguments as arg
 from . import _core, _threads
 from ._hessian_free_step import step_options
 from ._minimize_arguments import certifying_products
+from ._operators import SMALL, is_array, real_vector
 
-Core = Callable[..., tuple[Any, ...]]
-NEWTON_CG: Core = _core.newton_cg
-HESSIAN_FREE: Core = _core.hessian_free
+PROBES = 20  # products of an estimate of the diagonal: a standard error of a quarter of what is beside it
 
 
-def solve_newton_cg(called: tuple[Any, ...], options: Mapping[str, Any], observe: Any) -> tuple[Any, ...]:
+def in_its_precision(x0: Any, start: Any) -> Any:
+    """The start in float32 where it was given so, else as it is."""
+    return start.astype(np.float32) if getattr(x0, "dtype", None) in SMALL else start
+
+
+def solve_newton_cg(called: dict[str, Any], options: Mapping[str, Any], observe: Any) -> tuple[Any, ...]:
     """What the core's Newton-CG gives; `called` are the arguments that all methods of products share."""
-    who = called[0]
-    return NEWTON_CG(
-        *called,
-        arg.positive(who, "options['initial_radius']", options.get("initial_radius", 1.0)),
-        arg.count(who, "options['max_cg_iterations']", options.get("max_cg_iterations")),
-        certifying_products(who, options),
-        _threads.resolve(options.get("threads"), f"{who}: "),
+    who, start = called["caller"], called["x0"]
+    return _core.newton_cg(
+        called,
+        {
+            "initial_radius": arg.positive(
+                who, "options['initial_radius']", options.get("initial_radius", 1.0)
+            ),
+            "max_cg_iterations": arg.count(
+                who, "options['max_cg_iterations']", options.get("max_cg_iterations")
+            ),
+            "certifying_products": certifying_products(who, options),
+            "threads": _threads.resolve(options.get("threads"), f"{who}: "),
+            "preconditioner": _preconditioner(who, options.get("preconditioner"), start.size),
+        },
         observe,
     )
 
 
-def solve_hessian_free(called: tuple[Any, ...], options: Mapping[str, Any], observe: Any) -> tuple[Any, ...]:
+def solve_hessian_free(called: dict[str, Any], options: Mapping[str, Any], observe: Any) -> tuple[Any, ...]:
     """What the core's Hessian-free minimization gives."""
-    who = called[0]
+    who = called["caller"]
     step = step_options(who, options, "options[{!r}]")
     step["threads"] = _threads.resolve(options.get("threads"), f"{who}: ")
-    return HESSIAN_FREE(*called, certifying_products(who, options), step, observe)
+    return _core.hessian_free(called, certifying_products(who, options), step, observe)
+
+
+def _preconditioner(who: str, value: Any, n: int) -> Any:
+    """None, the diagonal of M, the number of products of its estimate, or a function of x and r."""
+    name = "options['preconditioner']"
+    if value is None or (callable(value) and not is_array(value)):
+        return value
+    if isinstance(value, str):
+        return arg.choice(who, name, value, {"diagonal": PROBES})
+    diagonal = real_vector(who, name, value, n).astype(np.float64)
+    if not (diagonal > 0).all():
+        where = int(np.flatnonzero(~(diagonal > 0))[0])
+        raise ValueError(f"{who}: {name} must be positive, got element {where} = {diagonal[where]}")
+    return diagonal

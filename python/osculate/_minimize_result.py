@@ -106,8 +106,6 @@ class MinimizeResult(Fields):
     certificate_products: int
     """Hessian-vector products spent on the certificate, not counted in `nhvp`."""
     failure_bound: float
-    """Bound of the probability that "newton-cg" missed curvature below -10% of the spectrum's width; 0 for
-    methods that factor the Hessian."""
     """Bound of the probability that a method of products missed curvature below -10% of the spectrum's width;
     0 for methods that factor the Hessian."""
 

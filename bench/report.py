@@ -23,6 +23,7 @@ import kfac_linalg
 import kfac_overhead
 import kfac_training
 import krylov
+import logistic
 import minimize_report
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -36,6 +37,7 @@ SUMMARIES = {
 TABLES = {  # one function for each of a bench's tables
     "cg": krylov.table,
     "minimize": minimize_report.table,
+    "logistic": logistic.table,
     "autoencoder": autoencoder.table,
     "kfac_linalg": kfac_linalg.table,
     "kfac_training": kfac_training.table,

@@ -1,8 +1,8 @@
 """Run a bench, print its table, write bench/results/<name>.json.
 
-    python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg|minimize|autoencoder [--noisy]
+    python bench/run.py nist|mgh|bounded|damping|overhead|batch|cg|minimize|logistic|autoencoder [--noisy]
     python bench/run.py kfac_linalg|kfac_training|kfac_overhead|fisher, or kfac for the four of them
-    python bench/run.py batch|minimize --quick
+    python bench/run.py batch|minimize|logistic --quick
     python bench/run.py kfac_training --budget SECONDS
 
 Refuses when the load average is above 0.3, other work would be measured too; `--noisy` runs all the same
@@ -21,7 +21,7 @@ from pathlib import Path
 import environment
 
 RESULTS = Path(__file__).resolve().parent / "results"
-QUICK = ("batch", "minimize")
+QUICK = ("batch", "minimize", "logistic")
 BENCHES = {  # name: (module, function), imported only once the environment is clean
     "nist": ("accuracy", "nist"),
     "mgh": ("accuracy", "mgh"),
@@ -31,6 +31,7 @@ BENCHES = {  # name: (module, function), imported only once the environment is c
     "batch": ("batch", "batch"),
     "cg": ("krylov", "cg"),
     "minimize": ("minimize", "minimize"),
+    "logistic": ("logistic", "logistic"),
     "autoencoder": ("autoencoder", "autoencoder"),
     "kfac_linalg": ("kfac_linalg", "kfac_linalg"),
     "kfac_training": ("kfac_training", "kfac_training"),
@@ -45,14 +46,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("bench", choices=[*BENCHES, *GROUPS], help="what to measure")
     parser.add_argument("--noisy", action="store_true", help="run under load and mark the figures")
     parser.add_argument(
-        "--quick", action="store_true", help="batch and minimize: a small part, writes nothing"
+        "--quick", action="store_true", help=f"{', '.join(QUICK)}: a small part, writes nothing"
     )
     parser.add_argument("--budget", type=float, help="kfac_training: seconds of a run on CURVES")
     options = parser.parse_args(arguments)
     if options.budget is not None and not (options.bench in ("kfac", "kfac_training") and options.budget > 0):
         parser.error("only kfac_training has a --budget, above 0")
     if options.quick and options.bench not in QUICK:
-        parser.error("only batch and minimize have --quick")
+        parser.error(f"only {', '.join(QUICK)} have --quick")
     recorder = environment.Recorder()
     if recorder.noisy and not (options.noisy or options.quick):
         limit = environment.QUIET_LOAD

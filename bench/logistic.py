@@ -184,8 +184,8 @@ def summary(runs: dict[str, list[dict[str, Any]]]) -> list[dict[str, Any]]:
         row["iterations"] = _quartiles([r["iterations"] for r in own])[1]
         for key in COUNTED:
             row[key] = _quartiles([r["reached"][key] for r in good])[1] if good else None
-        for part in ("reached", "total"):
-            row[f"{part}_seconds"] = _quartiles([r[part]["seconds"] for r in good]) if good else None
+        row["reached_seconds"] = _quartiles([r["reached"]["seconds"] for r in good]) if good else None
+        row["total_seconds"] = _quartiles([r["total"]["seconds"] for r in own])
         pairs = [
             (r, ref) for r, ref in zip(own, runs[REFERENCE], strict=True) if r["reached"] and ref["reached"]
         ]
@@ -225,11 +225,23 @@ def table(label: str, content: dict[str, Any], draw: Callable[[list[str], list[l
         low, median, high = values
         return f"{median:.2f} ({low:.2f} - {high:.2f})"
 
-    header = ["", "solved", "iterations", "f", "g", "Hv", "seconds", "seconds of the call", "ratio"]
+    header = [
+        "",
+        "solved",
+        "|g| at the end",
+        "iterations",
+        "f",
+        "g",
+        "Hv",
+        "seconds",
+        "seconds of the call",
+        "ratio",
+    ]
     cells = []
     for row in content["rows"]:
         counts = ["-" if row[key] is None else f"{row[key]:.0f}" for key in COUNTED]
-        line = [row["solver"], f"{row['solved']}/{row['of']}", f"{row['iterations']:.0f}", *counts]
+        solved, norm = f"{row['solved']}/{row['of']}", f"{row['gradient_norm']:.1e}"
+        line = [row["solver"], solved, norm, f"{row['iterations']:.0f}", *counts]
         cells.append([*line, *(spread(row[key]) for key in ("reached_seconds", "total_seconds", "ratio"))])
     note = (
         f"Counts and seconds until the gradient's 2-norm is at most {GOAL:g}: medians (quartiles) over the "

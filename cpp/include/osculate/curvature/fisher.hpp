@@ -21,8 +21,8 @@ enum class FisherForm { samples, parameters };
 struct FisherOptions {
   FisherForm form = FisherForm::samples;
   bool centered = false;  ///< the covariance of the scores instead of their second moment
-  /// The Gram matrix in single precision, corrected by conjugate gradients in double to a relative residual
-  /// of 1e-10. Form `samples` in double alone.
+  /// The products of the Gram matrix in single precision, corrected by conjugate gradients in double to a
+  /// relative residual of 1e-10. Form `samples` in double alone.
   bool mixed = false;
   int threads = 1;
   std::function<void()> poll = {};  ///< called now and then from the calling thread; may throw
@@ -30,15 +30,16 @@ struct FisherOptions {
 
 namespace detail {
 
-/// Lower triangle of target = decay target + scale S S' or, where `parameters`, scale S'S.
-template <class To, class S>
-void score_gram(const Scores<S>& s, bool parameters, To decay, To scale, To* target,
+/// Lower triangle of target = decay target + scale S S' or, where `parameters`, scale S'S, multiplied in the
+/// type T.
+template <class T, class S>
+void score_gram(const Scores<S>& s, bool parameters, T decay, T scale, S* target,
                 const FisherOptions& options) {
   const Index n = parameters ? s.parameters : s.samples, inner = parameters ? s.samples : s.parameters;
-  GemmWorkspace<To> work;
+  GemmWorkspace<T> work;
   // Some 0.05 s of one thread between two polls, and whole blocks of the product.
   const Index most = static_cast<Index>(2e9 / (double(n) * double(n) + 1));
-  const Index slice = std::max<Index>(most / GemmBlock<To>::depth, 1) * GemmBlock<To>::depth;
+  const Index slice = std::max<Index>(most / GemmBlock<T>::depth, 1) * GemmBlock<T>::depth;
   for (Index first = 0; first == 0 || first < inner; first += slice) {
     if (options.poll) options.poll();
     const Index depth = std::min(slice, inner - first);
@@ -55,31 +56,26 @@ void score_gram(const Scores<S>& s, bool parameters, To decay, To scale, To* tar
            .row_stride = 1,
            .column_stride = s.parameters,
            .row_shift = s.mean};
-    multiply<To, S, S>(
-        a, a, {.alpha = scale, .beta = first == 0 ? decay : To(1), .lower = true, .threads = options.threads},
+    multiply<T, S, S>(
+        a, a, {.alpha = scale, .beta = first == 0 ? decay : T(1), .lower = true, .threads = options.threads},
         target, n, work);
   }
 }
 
-/// y = (S S'/N + damping I)^-1 b by conjugate gradients, preconditioned by the factors of that matrix in
-/// single precision (Golub & Van Loan 2013, algorithm 11.5.1).
+/// y = (S S'/N + damping I)^-1 b by conjugate gradients, preconditioned by the factors of that matrix from
+/// products in single precision (Golub & Van Loan 2013, algorithm 11.5.1).
 template <class S>
-Status refine(const Scores<S>& s, double damping, const Eigen::LLT<Matrix<float>>& factor, const Vector<S>& b,
-              Vector<S>& y, const FisherOptions& options) {
+Status refine(const Scores<S>& s, double damping, const Eigen::LLT<Eigen::Ref<Matrix<S>>>& factor,
+              const Vector<S>& b, Vector<S>& y, const FisherOptions& options) {
   const S scale = S(1) / static_cast<S>(s.samples);
   const S enough = S(1e-10) * b.norm();
-  const auto precondition = [&](const Vector<S>& r) -> Vector<S> {
-    const S size = r.cwiseAbs().maxCoeff();  // keeps the residual within the range of single precision
-    const Vector<float> small = (r / size).template cast<float>();
-    return size * factor.solve(small).template cast<S>();
-  };
   y.setZero(b.size());
   Vector<S> r = b, z, d, q;
   S product = 0;
   for (int k = 0; k < 100; ++k) {
     if (r.norm() <= enough) return Status::gradient;
     if (options.poll) options.poll();
-    z = precondition(r);
+    z = factor.solve(r);
     const S next = r.dot(z);
     d = k == 0 ? z : Vector<S>(z + (next / product) * d);
     product = next;
@@ -170,11 +166,11 @@ Status fisher_solve(Scores<S> scores, const S* v, double damping, S* x, const Fi
   right *= scale;
   if (!right.allFinite()) return Status::nonfinite;
   if (options.mixed) {
-    Matrix<float> gram(n, n);
+    Matrix<S> gram(n, n);
     detail::score_gram<float, S>(scores, false, 0.0F, static_cast<float>(scale), gram.data(), options);
     if (!gram.diagonal().allFinite()) return Status::nonfinite;
-    gram.diagonal().array() += static_cast<float>(damping);
-    const Eigen::LLT<Matrix<float>> factor(gram);
+    gram.diagonal().array() += static_cast<S>(damping);
+    const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(gram);
     if (factor.info() != Eigen::Success) return Status::singular;
     if (right.isZero(S(0)))
       y.setZero(n);

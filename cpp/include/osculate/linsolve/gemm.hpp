@@ -8,6 +8,7 @@
 #include <atomic>
 #include <memory>
 #include <new>
+#include <type_traits>
 #include <vector>
 
 #include "../parallel.hpp"
@@ -61,9 +62,9 @@ struct Product {
 };
 
 /// One block of rows of C: packs the rows of A and goes through the slices of B.
-template <class S, class FromA>
+template <class S, class FromA, class To>
 void multiply_rows(const Operand<FromA>& a, const S* right, Index row, Index height, Index column,
-                   Index width, Index k, Index depth, const Product<S>& product, S beta, S* left, S* c,
+                   Index width, Index k, Index depth, const Product<S>& product, S beta, S* left, To* c,
                    Index stride) {
   using T = Tile<S>;
   for (Index i = 0; i < height; i += T::rows)
@@ -75,27 +76,31 @@ void multiply_rows(const Operand<FromA>& a, const S* right, Index row, Index hei
     for (Index i = 0; i < height; i += T::rows) {
       const Index first = row + i, high = std::min<Index>(T::rows, height - i);
       if (product.lower && first + high - 1 < column + j) continue;
-      S* to = c + first + (column + j) * stride;
+      To* to = c + first + (column + j) * stride;
       const S *slice = left + i * depth, *factor = right + j * depth;
-      const bool inside = !product.lower || first >= column + j + wide - 1;
-      if (inside && high == T::rows && wide == T::columns) {
-        T::multiply(depth, slice, factor, product.alpha, beta, to, stride);
-        continue;
+      if constexpr (std::is_same_v<S, To>) {
+        const bool inside = !product.lower || first >= column + j + wide - 1;
+        if (inside && high == T::rows && wide == T::columns) {
+          T::multiply(depth, slice, factor, product.alpha, beta, to, stride);
+          continue;
+        }
       }
       T::multiply(depth, slice, factor, product.alpha, S(0), corner, T::rows);
       for (Index q = 0; q < wide; ++q)
         for (Index p = product.lower ? std::max<Index>(0, column + j + q - first) : 0; p < high; ++p) {
-          S& at = to[p + q * stride];
-          at = beta == S(0) ? corner[p + q * T::rows] : beta * at + corner[p + q * T::rows];
+          const To more = static_cast<To>(corner[p + q * T::rows]);
+          To& at = to[p + q * stride];
+          at = beta == S(0) ? more : static_cast<To>(beta) * at + more;
         }
     }
   }
 }
 
-/// C (by columns, `stride` numbers apart) = beta C + alpha A B' for A (m x inner) and B (n x inner).
-template <class S, class FromA, class FromB>
-void multiply(const Operand<FromA>& a, const Operand<FromB>& b, const Product<S>& product, S* c, Index stride,
-              GemmWorkspace<S>& work) {
+/// C (by columns, `stride` numbers apart) = beta C + alpha A B' for A (m x inner) and B (n x inner),
+/// multiplied in the type S; blocks of the sum are added in the type of C.
+template <class S, class FromA, class FromB, class To>
+void multiply(const Operand<FromA>& a, const Operand<FromB>& b, const Product<S>& product, To* c,
+              Index stride, GemmWorkspace<S>& work) {
   using T = Tile<S>;
   using Block = GemmBlock<S>;
   const Index m = a.rows, n = b.rows, inner = a.columns;

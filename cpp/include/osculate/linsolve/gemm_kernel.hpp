@@ -7,10 +7,16 @@
 
 #include <Eigen/Core>
 #include <algorithm>
+#include <type_traits>
 
 #include "../types.hpp"
 
 namespace osculate::detail {
+
+#if defined(__GNUC__)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wignored-attributes"  // of vector types as template arguments
+#endif
 
 template <class S>
 struct Tile {
@@ -20,6 +26,7 @@ struct Tile {
   static constexpr int vectors = 2;                        ///< along a column of the tile
   static constexpr int columns = many_registers ? 12 : 6;  ///< vectors * columns sums stay in registers
   static constexpr int rows = vectors * lanes;
+  using Square = Eigen::internal::PacketBlock<Packet, lanes>;
 
   /// C(0:rows, 0:columns) = beta C + alpha A B' for slices of the given depth, C by columns; beta = 0 does
   /// not read C.
@@ -54,6 +61,10 @@ struct Tile {
   }
 };
 
+#if defined(__GNUC__)
+#pragma GCC diagnostic pop
+#endif
+
 /// Element (i, k) of an operand is data[i * row_stride + k * column_stride]. Of a symmetric one only the
 /// elements with i >= k are read. Where given, `shift` (a number a column) or `row_shift` (a number a row)
 /// is subtracted and `weights` (a number a column) multiply; `ones` appends a row of ones below the
@@ -78,20 +89,57 @@ struct Operand {
   }
 };
 
-/// out(i, k) = from[i along + k across] for i < height, k < depth, `width` numbers from one k to the next.
+/// out(i, k) = from[i along + k] for i < height, k < depth, `width` numbers from one k to the next: squares
+/// of a vector's length are turned in registers. Rows from `height` on are zero.
+template <int width, class S, class From>
+void pack_turned(const From* from, Index along, Index height, Index depth, S* out) {
+  namespace in = Eigen::internal;
+  using Packet = typename Tile<S>::Packet;
+  constexpr int lanes = Tile<S>::lanes;
+  if constexpr (!std::is_same_v<S, From>) {  // converted first, a part that stays in the first cache
+    constexpr Index most = 64;
+    S part[width * most];
+    for (Index k = 0; k < depth; k += most) {
+      const Index count = std::min(most, depth - k);
+      for (Index i = 0; i < height; ++i)
+        for (Index p = 0; p < count; ++p) part[i * most + p] = static_cast<S>(from[i * along + k + p]);
+      pack_turned<width, S, S>(part, most, height, count, out + k * width);
+    }
+    return;
+  } else {
+    const Packet zero = in::pset1<Packet>(S(0));
+    const Index whole = depth / lanes * lanes;
+    for (Index k = 0; k < whole; k += lanes)
+      for (int i = 0; i < width; i += lanes) {
+        typename Tile<S>::Square square;
+        for (int q = 0; q < lanes; ++q)
+          square.packet[q] = i + q < height ? in::ploadu<Packet>(from + (i + q) * along + k) : zero;
+        in::ptranspose(square);
+        for (int q = 0; q < lanes; ++q) {
+          S* to = out + (k + q) * width + i;
+          if (i + lanes <= width) {
+            in::pstoreu(to, square.packet[q]);
+          } else {
+            S part[lanes];
+            in::pstoreu(part, square.packet[q]);
+            std::copy_n(part, width % lanes, to);
+          }
+        }
+      }
+    for (Index i = 0; i < height; ++i)
+      for (Index k = whole; k < depth; ++k) out[k * width + i] = from[i * along + k];
+  }
+}
+
+/// out(i, k) = from[i along + k across] in the same way.
 template <int width, class S, class From>
 void pack_strided(const From* from, Index along, Index across, Index height, Index depth, S* out) {
-  if (along == 1 && height == width) {
-    for (Index k = 0; k < depth; ++k)
+  if (across == 1) return pack_turned<width>(from, along, height, depth, out);
+  for (Index k = 0; k < depth; ++k)
+    if (along == 1 && height == width)
       for (int i = 0; i < width; ++i) out[k * width + i] = static_cast<S>(from[k * across + i]);
-    return;
-  }
-  constexpr Index strip = 16;  // columns at a time: every line of a row is read once
-  for (Index first = 0; first < depth; first += strip) {
-    const Index end = std::min(depth, first + strip);
-    for (Index i = 0; i < height; ++i)
-      for (Index k = first; k < end; ++k) out[k * width + i] = static_cast<S>(from[i * along + k * across]);
-  }
+    else
+      for (Index i = 0; i < height; ++i) out[k * width + i] = static_cast<S>(from[k * across + i * along]);
 }
 
 /// Packs rows [row, row + height) and columns [column, column + depth) of an operand into one slice of

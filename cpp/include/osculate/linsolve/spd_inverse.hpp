@@ -51,27 +51,35 @@ Index sweep_inverse(S* a, Index n, Index stride) {
 /// Where a matrix is divided: near the middle, on the boundary of a swept block.
 inline Index divide(Index n) { return (n / 2 + sweep_order - 1) / sweep_order * sweep_order; }
 
+/// Columns a power of two apart would share few sets of the cache: an odd number of lines lies between them.
+template <class S>
+Index spread(Index n) {
+  const Index line = 64 / static_cast<Index>(sizeof(S));
+  return ((n + line - 1) / line | 1) * line;
+}
+
 /// Numbers that the products of the recursion need between them.
-inline Index recursion_size(Index n) {
+template <class S>
+Index recursion_size(Index n) {
   if (n <= sweep_order) return 0;
   const Index first = divide(n);
-  return std::max(first * (n - first) + recursion_size(n - first), recursion_size(first));
+  return std::max(first * spread<S>(n - first) + recursion_size<S>(n - first), recursion_size<S>(first));
 }
 
 template <class S>
 Index invert_lower(S* a, Index n, Index stride, S* between, int threads, GemmWorkspace<S>& work) {
   if (n <= sweep_order) return sweep_inverse(a, n, stride);
-  const Index first = divide(n), second = n - first;
+  const Index first = divide(n), second = n - first, apart = spread<S>(second);
   S *x = a, *w = a + first, *y = w + first * stride, *u = between;
   const Operand<S> inverse_x{x, first, first, 1, stride, true}, rows_w{w, second, first, 1, stride},
-      rows_u{u, second, first, 1, second};
+      rows_u{u, second, first, 1, apart};
   if (const Index bad = invert_lower(x, first, stride, between, threads, work)) return bad;
-  multiply<S, S, S>(rows_w, inverse_x, {.threads = threads}, u, second, work);
+  multiply<S, S, S>(rows_w, inverse_x, {.threads = threads}, u, apart, work);
   multiply<S, S, S>(rows_u, rows_w, {.alpha = S(-1), .beta = S(1), .lower = true, .threads = threads}, y,
                     stride, work);
-  if (const Index bad = invert_lower(y, second, stride, between + first * second, threads, work))
+  if (const Index bad = invert_lower(y, second, stride, between + first * apart, threads, work))
     return first + bad;
-  const Operand<S> inverse_y{y, second, second, 1, stride, true}, columns_u{u, first, second, second, 1},
+  const Operand<S> inverse_y{y, second, second, 1, stride, true}, columns_u{u, first, second, apart, 1},
       columns_w{w, first, second, stride, 1};
   multiply<S, S, S>(inverse_y, columns_u, {.alpha = S(-1), .threads = threads}, w, stride, work);
   multiply<S, S, S>(columns_u, columns_w, {.alpha = S(-1), .beta = S(1), .lower = true, .threads = threads},
@@ -94,10 +102,9 @@ struct SpdInverseWorkspace {
 template <class S>
 Index spd_inverse(const S* a, Index n, std::type_identity_t<S> damping, S* out, int threads,
                   SpdInverseWorkspace<S>& work) {
-  // Columns a power of two apart would share few sets of the cache: an odd number of lines is between them.
-  const Index line = 64 / static_cast<Index>(sizeof(S)), stride = ((n + line - 1) / line | 1) * line;
+  const Index stride = detail::spread<S>(n);
   S* x = work.matrix.need(n * stride);
-  S* between = work.between.need(detail::recursion_size(n));
+  S* between = work.between.need(detail::recursion_size<S>(n));
   for (Index j = 0; j < n; ++j) x[j * (stride + 1)] = a[j * (n + 1)] + damping;
   detail::below_diagonal(n, [&](Index p, Index q) { x[p + q * stride] = a[q + p * n]; });
   if (const Index bad = detail::invert_lower(x, n, stride, between, threads, work.products)) return bad;

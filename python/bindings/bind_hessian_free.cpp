@@ -8,8 +8,8 @@ namespace osculate::python {
 namespace {
 
 template <class S>
-py::tuple run(const py::dict& called, Index certifying_products, const py::dict& step,
-              const py::object& observe) {
+py::tuple run_hessian_free(const py::dict& called, Index certifying_products, const py::dict& step,
+                           const py::object& observe) {
   HessianFreeMinimizeOptions<S> options{.step = hessian_free_options(step),
                                         .certifying_products = certifying_products};
   return minimize_by_products<S>(
@@ -25,7 +25,8 @@ void bind_hessian_free(py::module_& m) {
   m.def(
       "hessian_free",
       [](const py::dict& called, Index certifying_products, const py::dict& step, const py::object& observe) {
-        return (is_single(called) ? &run<float> : &run<double>)(called, certifying_products, step, observe);
+        return (is_single(called) ? &run_hessian_free<float>
+                                  : &run_hessian_free<double>)(called, certifying_products, step, observe);
       },
       py::arg("called"), py::arg("certifying_products"), py::arg("step"), py::arg("observe"));
 }

@@ -25,7 +25,7 @@ Preconditioner<S> preconditioner_of(FunctionProblem<S>& problem, const py::objec
 }
 
 template <class S>
-py::tuple run(const py::dict& called, const py::dict& given, const py::object& observe) {
+py::tuple run_newton_cg(const py::dict& called, const py::dict& given, const py::object& observe) {
   NewtonCgOptions<S> options{.initial_radius = static_cast<S>(given["initial_radius"].cast<double>()),
                              .max_cg_iterations = given["max_cg_iterations"].cast<Index>(),
                              .certifying_products = given["certifying_products"].cast<Index>(),
@@ -48,7 +48,7 @@ void bind_newton_cg(py::module_& m) {
   m.def(
       "newton_cg",
       [](const py::dict& called, const py::dict& options, const py::object& observe) {
-        return (is_single(called) ? &run<float> : &run<double>)(called, options, observe);
+        return (is_single(called) ? &run_newton_cg<float> : &run_newton_cg<double>)(called, options, observe);
       },
       py::arg("called"), py::arg("options"), py::arg("observe"));
 }

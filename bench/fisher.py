@@ -148,9 +148,9 @@ def table(label: str, rows: list[dict[str, Any]], draw: Draw) -> str:
         low, median, high = (1e3 * t for t in row["seconds"])
         return [row["peer"], f"{median:.3g} ({low:.3g} - {high:.3g})", f"{median / 1e3 / ours:.2f}"]
 
-    shape = " x ".join(str(size) for size in rows[0]["shape"])
+    shape = " x ".join(str(size) for size in rows[0]["shape"]) + f", float64, {THREADS} threads"
     if label == "stack":
-        return f"A stack of scores, {shape}, float64\n\n" + draw(["", "ms", "times ours"], [*map(line, rows)])
+        return f"A stack of scores, {shape}\n\n" + draw(["", "ms", "times ours"], [*map(line, rows)])
     cells = [[*line(row), f"{row['share']:.1%}", f"{row['residual']:.1e}"] for row in rows]
     header = ["", "ms", "times ours", "memory above the scores", "residual"]
-    return f"Scores of {shape}, float64\n\n" + draw(header, cells)
+    return f"Scores of {shape}\n\n" + draw(header, cells)

@@ -152,4 +152,5 @@ def table(label: str, rows: list[dict[str, Any]], draw: Draw) -> str:
         batches = [batch for batch, total in sums.items() if total <= goal]
         met.append(f"{goal:.0%} " + (f"from batch {min(batches)} on" if batches else "at none of these"))
     note = f"In brackets the floor by operations. Without the model: at most {', '.join(met)}."
-    return "Shares of an SGD step (of the faster one)\n\n" + draw(header, cells) + f"\n\n{note}"
+    title = f"Shares of an SGD step (of the faster one), {THREADS} threads"
+    return f"{title}\n\n{draw(header, cells)}\n\n{note}"

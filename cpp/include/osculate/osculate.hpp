@@ -1,6 +1,8 @@
 #pragma once
 // osculate: second-order optimization. This header brings everything that needs only Eigen.
 
+#include "curvature/fisher.hpp"
+#include "curvature/kronecker.hpp"
 #include "linsolve/cg.hpp"
 #include "linsolve/minres.hpp"
 #include "linsolve/modified_cholesky.hpp"

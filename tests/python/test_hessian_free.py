@@ -94,7 +94,8 @@ def test_backtracking_takes_the_iterate_with_the_least_loss_on_its_way() -> None
         return float(abs(x @ x - 0.5 * X @ X))
 
     # CG ends while |x| still grows by more than rounding (which it does in every iteration: Steihaug 1983).
-    step = HessianFree(damping=1e-9, max_cg_iterations=20, progress_tolerance=0).step(np.zeros(N), loss, -B, lambda v: A @ v)
+    optimizer = HessianFree(damping=1e-9, max_cg_iterations=20, progress_tolerance=0)
+    step = optimizer.step(np.zeros(N), loss, -B, lambda v: A @ v)
     assert step.losses == len(seen)
     assert 0 < step.checkpoint < step.cg_iterations
     assert step.checkpoints > 5

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-
 from kfac_network import Network, blobs, train_gradient_descent, train_kfac
+
 from osculate import KFAC
 from osculate.layers import Linear
 

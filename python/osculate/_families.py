@@ -9,6 +9,7 @@ gradient method", JMLR 21, section 9); steps with it are Fisher scoring.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,7 +21,7 @@ from . import _core, _threads
 Array = NDArray[Any]
 
 
-class OutputFamily:
+class OutputFamily(ABC):
     """What the distributions of `osculate.families` have in common.
 
     Outputs z have shape (N,) or (N, ...) for N samples, float64, or float32 if they have that dtype. The loss
@@ -197,24 +198,25 @@ class OutputFamily:
         """Which targets are possible, and the words for it."""
         return np.isfinite(y), "finite"
 
-    def _losses(self, z: Array, y: Array) -> Array:
-        raise NotImplementedError
+    def _variances(self, z: Array) -> Array:
+        """Of the targets; with a canonical link those are the curvatures."""
+        return self._curvatures(z)
 
-    def _slopes(self, z: Array, y: Array) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _losses(self, z: Array, y: Array) -> Array: ...
 
+    @abstractmethod
+    def _slopes(self, z: Array, y: Array) -> Array: ...
+
+    @abstractmethod
     def _curvatures(self, z: Array) -> Array:
         """The diagonal of F_out, in the shape of z or one that can be broadcast to it."""
-        raise NotImplementedError
 
-    def _variances(self, z: Array) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _mean(self, z: Array) -> Array: ...
 
-    def _mean(self, z: Array) -> Array:
-        raise NotImplementedError
-
-    def _sample(self, z: Array, rng: np.random.Generator) -> Array:
-        raise NotImplementedError
+    @abstractmethod
+    def _sample(self, z: Array, rng: np.random.Generator) -> Array: ...
 
 
 def gram(rows: Array, weights: Array | None, threads: int) -> Array:

@@ -41,8 +41,6 @@ class Bernoulli(OutputFamily):
         small = np.exp(-np.abs(z))
         return np.asarray(small / (1 + small) ** 2)
 
-    _variances = _curvatures
-
     def _mean(self, z: Array) -> Array:
         small = np.exp(-np.abs(z))
         return np.asarray(np.where(z > 0, 1, small) / (1 + small))
@@ -110,6 +108,10 @@ class Categorical(OutputFamily):
     def _slopes(self, z: Array, y: Array) -> Array:
         return np.asarray(self._mean(z) - y)
 
+    def _curvatures(self, z: Array) -> Array:
+        p = self._mean(z)
+        return np.asarray(p * (1 - p))
+
     def _product(self, z: Array, v: Array) -> Array:
         p = self._mean(z)
         return np.asarray(p * (v - (p * v).sum(1, keepdims=True)))
@@ -155,7 +157,6 @@ class Poisson(OutputFamily):
     def _curvatures(self, z: Array) -> Array:
         return np.asarray(np.exp(z))
 
-    _variances = _curvatures
     _mean = _curvatures
 
     def _sample(self, z: Array, rng: np.random.Generator) -> Array:

@@ -20,6 +20,7 @@ from ._hessian_free_step import (
     takes_theta,
 )
 from ._operators import SMALL, real_vector
+from ._saved_state import checked_state, saved_count
 
 WHO = "HessianFree"
 VERSION = 1
@@ -248,16 +249,8 @@ class HessianFree:
             The object is in a step.
         """
         who = f"{WHO}.load_state_dict"
-        if not isinstance(state, Mapping):
-            raise TypeError(f"{who}: state must be a dict, got {arg.shown(state)}")
-        if set(state) != set(KEYS):
-            found = ", ".join(sorted(map(str, state)))
-            raise ValueError(f"{who}: state must have the keys {', '.join(KEYS)}, got {found or 'none'}")
-        if state["version"] != VERSION:
-            raise ValueError(f"{who}: version must be {VERSION}, got {arg.shown(state['version'])}")
-        steps = state["steps"]
-        if not isinstance(steps, (int, np.integer)) or isinstance(steps, bool) or steps < 0:
-            raise ValueError(f"{who}: steps must be a whole number from 0, got {arg.shown(steps)}")
+        state = checked_state(who, state, KEYS, VERSION)
+        steps = saved_count(who, state, "steps")
         damping = 0.0 if state["damping"] is None else arg.positive(who, "damping", state["damping"])
         direction = state["direction"]
         if direction is not None:
@@ -266,7 +259,7 @@ class HessianFree:
             direction = np.array(vector, dtype=dtype)
         if not self._running.acquire(blocking=False):
             raise RuntimeError(f"{who}: this object is in a step")
-        self._steps, self._damping, self._direction = int(steps), damping, direction
+        self._steps, self._damping, self._direction = steps, damping, direction
         self._running.release()
 
     def __repr__(self) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 
 from . import _arguments as arg
 from ._operators import SMALL, real_vector
+from ._saved_state import checked_state, saved_count
 
 VERSION = 1
 KEYS = ("version", "steps", "direction", "fisher", "averaged", "kl_radius")
@@ -69,19 +69,8 @@ def state_of(state: NaturalState) -> dict[str, Any]:
 
 def state_from(who: str, state: Any) -> NaturalState:
     """The state that `state_of` wrote, checked."""
-    if not isinstance(state, Mapping):
-        raise TypeError(f"{who}: state must be a dict, got {arg.shown(state)}")
-    if set(state) != set(KEYS):
-        found = ", ".join(sorted(map(str, state)))
-        raise ValueError(f"{who}: state must have the keys {', '.join(KEYS)}, got {found or 'none'}")
-    if state["version"] != VERSION:
-        raise ValueError(f"{who}: version must be {VERSION}, got {arg.shown(state['version'])}")
-    counts = {}
-    for name in ("steps", "averaged"):
-        value = state[name]
-        if not isinstance(value, (int, np.integer)) or isinstance(value, bool) or value < 0:
-            raise ValueError(f"{who}: {name} must be a whole number from 0, got {arg.shown(value)}")
-        counts[name] = int(value)
+    state = checked_state(who, state, KEYS, VERSION)
+    counts = {name: saved_count(who, state, name) for name in ("steps", "averaged")}
     direction, fisher = state["direction"], state["fisher"]
     if direction is not None:
         direction = _own(real_vector(who, "direction", direction))

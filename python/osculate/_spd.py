@@ -113,8 +113,8 @@ def cholesky_inverse(A: Any, *, check: bool = True, threads: int | None = None) 
 
     Notes
     -----
-    The inverse of A = L L' is W'W with W = L^-1: n^3 / 2 multiply-adds. See `cholesky_solve`, which is
-    cheaper and more accurate where only a solution is wanted.
+    `spd_inverse` without damping: n^3 / 2 multiply-adds. See `cholesky_solve`, which is cheaper and more
+    accurate where only a solution is wanted.
 
     References
     ----------
@@ -126,11 +126,7 @@ def cholesky_inverse(A: Any, *, check: bool = True, threads: int | None = None) 
     >>> cholesky_inverse([[[4.0, 0.0], [0.0, 2.0]], [[1.0, 0.0], [0.0, 5.0]]]).round(12).tolist()
     [[[0.25, 0.0], [0.0, 0.5]], [[1.0, 0.0], [0.0, 0.2]]]
     """
-    who = "cholesky_inverse"
-    a = _matrices(who, A)
-    x = np.empty(a.shape, _common_dtype(a))
-    _run(who, a, None, x, check, threads)
-    return x
+    return _inverse("cholesky_inverse", A, 0.0, check, threads)
 
 
 def spd_inverse(
@@ -166,7 +162,8 @@ def spd_inverse(
     -----
     From n = 33 on by recursion on the Schur complement of one half in the other: n^3 / 2 multiply-adds,
     nearly all of them in products of matrices. Matrices go to the threads by their cost, a single large one
-    is divided between them. Up to n = 32, one matrix a SIMD lane as in `cholesky_inverse`.
+    is divided between them. Up to n = 32, one matrix a SIMD lane: A = L L' has the inverse W'W with
+    W = L^-1.
 
     References
     ----------
@@ -183,31 +180,7 @@ def spd_inverse(
     >>> bool(np.allclose(spd_inverse(A, damping=0.1) @ (A + 0.1 * np.eye(100)), np.eye(100)))
     True
     """
-    who = "spd_inverse"
-    a = _matrices(who, A)
-    leading, n = a.shape[:-2], a.shape[-1]
-    added = _numbers(who, "damping", damping)
-    if added.shape != leading and added.ndim:
-        raise ValueError(
-            f"{who}: damping must be a number or have shape {leading}, got shape {added.shape}, "
-            f"as A has shape {a.shape}"
-        )
-    if not np.isfinite(added).all():
-        raise ValueError(f"{who}: damping must be finite, got {arg.shown(damping)}")
-    x = np.empty(a.shape, _common_dtype(a))
-    if n <= LANES:
-        damped = a + np.asarray(added, x.dtype)[..., None, None] * np.eye(n, dtype=x.dtype)
-        _run(who, damped, None, x, check, threads)
-        return x
-    count = 1 if threads is None and n * x.size < LITTLE else _threads.resolve(threads, f"{who}: ")
-    total = math.prod(leading)
-    matrices = np.ascontiguousarray(a, dtype=x.dtype).reshape(total, n, n)
-    outs, dampings = x.reshape(total, n, n), np.broadcast_to(added, leading).ravel().tolist()
-    failed = _core.spd_inverses(list(matrices), dampings, list(outs), count)
-    outs[failed != 0] = np.nan
-    if check:
-        _refuse_indefinite(who, failed == 0, leading)
-    return x
+    return _inverse("spd_inverse", A, damping, check, threads)
 
 
 def _numbers(caller: str, name: str, value: Any) -> NDArray[Any]:
@@ -248,6 +221,34 @@ def _run(
     _core.spd(matrices, right, x.reshape(matrices.shape[0], n, k), definite, count)
     if check:
         _refuse_indefinite(caller, definite, leading)
+
+
+def _inverse(who: str, A: Any, damping: Any, check: bool, threads: int | None) -> NDArray[Any]:
+    """(A + damping I)^-1: one matrix a lane where they are small, else by `_core.spd_inverses`."""
+    a = _matrices(who, A)
+    leading, n = a.shape[:-2], a.shape[-1]
+    added = _numbers(who, "damping", damping)
+    if added.shape != leading and added.ndim:
+        raise ValueError(
+            f"{who}: damping must be a number or have shape {leading}, got shape {added.shape}, "
+            f"as A has shape {a.shape}"
+        )
+    if not np.isfinite(added).all():
+        raise ValueError(f"{who}: damping must be finite, got {arg.shown(damping)}")
+    x = np.empty(a.shape, _common_dtype(a))
+    if n <= LANES:
+        damped = a + np.asarray(added, x.dtype)[..., None, None] * np.eye(n, dtype=x.dtype)
+        _run(who, damped, None, x, check, threads)
+        return x
+    count = 1 if threads is None and n * x.size < LITTLE else _threads.resolve(threads, f"{who}: ")
+    total = math.prod(leading)
+    matrices = np.ascontiguousarray(a, dtype=x.dtype).reshape(total, n, n)
+    outs, dampings = x.reshape(total, n, n), np.broadcast_to(added, leading).ravel().tolist()
+    failed = _core.spd_inverses(list(matrices), dampings, list(outs), count)
+    outs[failed != 0] = np.nan
+    if check:
+        _refuse_indefinite(who, failed == 0, leading)
+    return x
 
 
 def _refuse_indefinite(caller: str, definite: NDArray[np.bool_], leading: tuple[int, ...]) -> None:

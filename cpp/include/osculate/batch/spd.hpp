@@ -1,11 +1,13 @@
 #pragma once
 // A x = b and A^-1 for many small symmetric positive definite matrices: up to 32 x 32 one a SIMD lane, by
-// Cholesky's A = L L' (Golub & Van Loan 2013, section 4.2); larger ones one by one with Eigen's. Only lower
-// triangles are read. A matrix that is not positive definite, or not finite, gets NaN, and harms no other.
+// Cholesky's A = L L' (Golub & Van Loan 2013, section 4.2); larger ones one by one: solved
+// with Eigen's, inverted by spd_inverse. Only lower triangles are read. A matrix that is not positive
+// definite, or not finite, gets NaN, and harms no other.
 
 #include <Eigen/Cholesky>
 #include <limits>
 
+#include "../linsolve/spd_inverse.hpp"
 #include "../parallel.hpp"
 #include "accumulate.hpp"
 
@@ -142,14 +144,11 @@ struct SpdBatch {
   void inverse(S* x) const {
     const Index size = Index(n) * n;
     if (n > most_in_lanes) {
-      each([&](Index m, const auto& factor) {
-        Eigen::Map<RowMajor> out(x + m * size, n, n);
-        if (definite[m]) {
-          const Matrix<S> made = factor.solve(Matrix<S>::Identity(n, n));
-          out = (made + made.transpose()) / 2;
-        } else {
-          out.setConstant(std::numeric_limits<S>::quiet_NaN());
-        }
+      run(count, [&](Index m) {
+        SpdInverseWorkspace<S> work;
+        S* out = x + m * size;
+        definite[m] = spd_inverse(matrices + m * size, n, S(0), out, 1, work) == 0;
+        if (!definite[m]) std::fill_n(out, size, std::numeric_limits<S>::quiet_NaN());
       });
       return;
     }

@@ -66,6 +66,9 @@ TEST_CASE("fisher_solve_reports_singular_and_nonfinite_scores") {
   const Scores<double> scores{.data = s.data(), .samples = 3, .parameters = 2};
   CHECK(fisher_solve(scores, v.data(), -2, x.data(), {.form = FisherForm::parameters}) == Status::singular);
   CHECK(fisher_solve(scores, v.data(), -2, x.data(), {.form = FisherForm::samples}) == Status::singular);
+  CHECK_THROWS_AS(
+      fisher_solve(scores, v.data(), 1, x.data(), {.form = FisherForm::parameters, .mixed = true}),
+      std::invalid_argument);
   s(1, 1) = std::numeric_limits<double>::quiet_NaN();
   for (const FisherForm form : {FisherForm::samples, FisherForm::parameters})
     CHECK(fisher_solve(scores, v.data(), 1, x.data(), {.form = form}) == Status::nonfinite);

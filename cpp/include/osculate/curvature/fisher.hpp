@@ -7,6 +7,8 @@
 
 #include <Eigen/Cholesky>
 #include <functional>
+#include <stdexcept>
+#include <type_traits>
 
 #include "../linsolve/gemm.hpp"
 #include "../linsolve/row_gram.hpp"
@@ -106,6 +108,25 @@ void fisher_matrix(Scores<S> scores, S decay, S* target, const FisherOptions& op
 
 namespace detail {
 
+/// use(factor) with Cholesky's factor of A + damping I, in the memory of A, of which the lower triangle is
+/// read.
+template <class S, class Use>
+Status with_damped_factor(Matrix<S>& a, S damping, const Use& use) {
+  if (!a.diagonal().allFinite()) return Status::nonfinite;
+  a.diagonal().array() += damping;
+  const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(a);
+  return factor.info() == Eigen::Success ? use(factor) : Status::singular;
+}
+
+/// y = (A + damping I)^-1 y.
+template <class S>
+Status damped_solve(Matrix<S>& a, S damping, Eigen::Ref<Vector<S>> y) {
+  return with_damped_factor(a, damping, [&](const auto& factor) {
+    factor.solveInPlace(y);
+    return Status::gradient;
+  });
+}
+
 /// The solution by samples where there are few of them: rows are used as they lie in memory, or centred in a
 /// copy.
 template <class S>
@@ -122,16 +143,12 @@ Status solve_few(const Scores<S>& s, const S* v, S damping, S* x) {
   Matrix<S> gram(n, n);
   row_gram(rows.data(), n, p, p, scale, gram.data());
   Vector<S> y = rows * right;
-  if (!gram.diagonal().allFinite() || !y.allFinite()) return Status::nonfinite;
-  gram.diagonal().array() += damping;
-  const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(gram);
-  if (factor.info() != Eigen::Success) return Status::singular;
-  factor.solveInPlace(y);
+  if (const Status end = damped_solve<S>(gram, damping, y); end != Status::gradient) return end;
   Eigen::Map<Vector<S>> solution(x, p);
   solution = right;
   solution.noalias() -= rows.transpose() * (scale * y);
   solution *= S(1) / damping;
-  return solution.allFinite() ? Status::gradient : Status::nonfinite;
+  return Status::gradient;
 }
 
 }  // namespace detail
@@ -140,54 +157,47 @@ Status solve_few(const Scores<S>& s, const S* v, S damping, S* x) {
 /// S, `Status::nonfinite` where x is not finite; x is then of no use.
 template <class S>
 Status fisher_solve(Scores<S> scores, const S* v, double damping, S* x, const FisherOptions& options) {
+  if (options.mixed && (std::is_same_v<S, float> || options.form == FisherForm::parameters))
+    throw std::invalid_argument("fisher_solve: mixed needs numbers in double and the form samples");
   const Index n = scores.samples, p = scores.parameters;
-  const S scale = S(1) / static_cast<S>(n);
+  const S scale = S(1) / static_cast<S>(n), added = static_cast<S>(damping);
   Vector<S> mean;
   if (options.centered) {
     column_means(scores, mean, options.threads);
     scores.mean = mean.data();
   }
-  const Eigen::Map<Vector<S>> solution(x, p);
-  const auto judged = [&] { return solution.allFinite() ? Status::gradient : Status::nonfinite; };
+  Eigen::Map<Vector<S>> solution(x, p);
+  Status end = Status::not_run;
   if (options.form == FisherForm::parameters) {
     Matrix<S> fisher(p, p);
     detail::score_gram<S, S>(scores, true, S(0), scale, fisher.data(), options);
-    if (!fisher.diagonal().allFinite()) return Status::nonfinite;
-    fisher.diagonal().array() += static_cast<S>(damping);
-    const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(fisher);
-    if (factor.info() != Eigen::Success) return Status::singular;
-    Eigen::Map<Vector<S>>(x, p) = factor.solve(Eigen::Map<const Vector<S>>(v, p));
-    return judged();
-  }
-  if (n <= detail::few_rows && n * p <= 1'000'000 && !options.mixed)
-    return detail::solve_few(scores, v, static_cast<S>(damping), x);
-  Vector<S> right, y;
-  score_product(scores, v, right, options.threads);
-  right *= scale;
-  if (!right.allFinite()) return Status::nonfinite;
-  if (options.mixed) {
-    Matrix<S> gram(n, n);
-    detail::score_gram<float, S>(scores, false, 0.0F, static_cast<float>(scale), gram.data(), options);
-    if (!gram.diagonal().allFinite()) return Status::nonfinite;
-    gram.diagonal().array() += static_cast<S>(damping);
-    const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(gram);
-    if (factor.info() != Eigen::Success) return Status::singular;
-    if (right.isZero(S(0)))
-      y.setZero(n);
-    else if (const Status end = detail::refine(scores, damping, factor, right, y, options);
-             end != Status::gradient)
-      return end;
+    solution = Eigen::Map<const Vector<S>>(v, p);
+    end = detail::damped_solve<S>(fisher, added, solution);
+  } else if (n <= detail::few_rows && n * p <= 1'000'000 && !options.mixed) {
+    end = detail::solve_few(scores, v, added, x);
   } else {
+    Vector<S> y;
+    score_product(scores, v, y, options.threads);
+    y *= scale;
+    if (!y.allFinite()) return Status::nonfinite;
     Matrix<S> gram(n, n);
-    detail::score_gram<S, S>(scores, false, S(0), scale, gram.data(), options);
-    if (!gram.diagonal().allFinite()) return Status::nonfinite;
-    gram.diagonal().array() += static_cast<S>(damping);
-    const Eigen::LLT<Eigen::Ref<Matrix<S>>> factor(gram);
-    if (factor.info() != Eigen::Success) return Status::singular;
-    y = factor.solve(right);
+    if constexpr (std::is_same_v<S, double>) {
+      if (options.mixed) {
+        detail::score_gram<float, S>(scores, false, 0.0F, static_cast<float>(scale), gram.data(), options);
+        const Vector<S> right = y;
+        end = detail::with_damped_factor(gram, added, [&](const auto& factor) {
+          return detail::refine(scores, damping, factor, right, y, options);
+        });
+      }
+    }
+    if (!options.mixed) {
+      detail::score_gram<S, S>(scores, false, S(0), scale, gram.data(), options);
+      end = detail::damped_solve<S>(gram, added, y);
+    }
+    if (end == Status::gradient) transposed_score_product(scores, y, v, S(1), 1 / added, x, options.threads);
   }
-  transposed_score_product(scores, y, v, S(1), static_cast<S>(1 / damping), x, options.threads);
-  return judged();
+  if (end != Status::gradient) return end;
+  return solution.allFinite() ? Status::gradient : Status::nonfinite;
 }
 
 }  // namespace osculate

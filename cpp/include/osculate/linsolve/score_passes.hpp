@@ -26,11 +26,14 @@ template <class S>
 using RowBlock = Eigen::Map<const Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>, 0,
                             Eigen::OuterStride<>>;
 
+inline constexpr Index most_groups = 32;
+
 /// Calls use(group, first column, width) for every panel; panels of a group come in order, on one thread.
+/// Returns the number of groups.
 template <class Use>
 Index for_panels(Index samples, Index parameters, int threads, const Use& use) {
   const Index panel = std::clamp<Index>(65536 / std::max<Index>(samples, 1) / 8 * 8, 16, 2048);
-  const Index panels = (parameters + panel - 1) / panel, groups = std::min<Index>(panels, 32);
+  const Index panels = (parameters + panel - 1) / panel, groups = std::min(panels, most_groups);
   parallel_for(groups, samples * parameters < 100'000 ? 1 : threads, [&](Index g) {
     for (Index p = g * panels / groups; p < (g + 1) * panels / groups; ++p)
       use(g, p * panel, std::min(panel, parameters - p * panel));
@@ -48,6 +51,17 @@ Eigen::Map<const Vector<S>> mean_of(const Scores<S>& s, Index first, Index width
   return {s.mean + first, width};
 }
 
+/// y = the sum over the panels of what add(first column, width, sum) adds, group after group.
+template <class S, class Add>
+void sum_over_panels(const Scores<S>& s, int threads, Vector<S>& y, const Add& add) {
+  std::vector<Vector<S>> parts(most_groups, Vector<S>::Zero(s.samples));
+  const Index groups = for_panels(s.samples, s.parameters, threads, [&](Index g, Index first, Index width) {
+    add(first, width, parts[static_cast<std::size_t>(g)]);
+  });
+  y.setZero(s.samples);
+  for (Index g = 0; g < groups; ++g) y += parts[static_cast<std::size_t>(g)];
+}
+
 }  // namespace detail
 
 /// The means of the columns.
@@ -63,16 +77,11 @@ void column_means(const Scores<S>& s, Vector<S>& mean, int threads) {
 /// y = S x.
 template <class S>
 void score_product(const Scores<S>& s, const S* x, Vector<S>& y, int threads) {
-  std::vector<Vector<S>> parts(32, Vector<S>::Zero(s.samples));
-  const Index groups =
-      detail::for_panels(s.samples, s.parameters, threads, [&](Index g, Index first, Index width) {
-        const Eigen::Map<const Vector<S>> part(x + first, width);
-        Vector<S>& sum = parts[static_cast<std::size_t>(g)];
-        sum.noalias() += detail::panel_of(s, first, width) * part;
-        if (s.mean) sum.array() -= detail::mean_of(s, first, width).dot(part);
-      });
-  y.setZero(s.samples);
-  for (Index g = 0; g < groups; ++g) y += parts[static_cast<std::size_t>(g)];
+  detail::sum_over_panels(s, threads, y, [&](Index first, Index width, Vector<S>& sum) {
+    const Eigen::Map<const Vector<S>> part(x + first, width);
+    sum.noalias() += detail::panel_of(s, first, width) * part;
+    if (s.mean) sum.array() -= detail::mean_of(s, first, width).dot(part);
+  });
 }
 
 /// out = (v - scale S'y) factor.
@@ -91,19 +100,14 @@ void transposed_score_product(const Scores<S>& s, const Vector<S>& y, const S* v
 /// z = S S' y, in one pass.
 template <class S>
 void gram_product(const Scores<S>& s, const Vector<S>& y, Vector<S>& z, int threads) {
-  std::vector<Vector<S>> parts(32, Vector<S>::Zero(s.samples));
   const S total = s.mean ? y.sum() : S(0);
-  const Index groups =
-      detail::for_panels(s.samples, s.parameters, threads, [&](Index g, Index first, Index width) {
-        const detail::RowBlock<S> panel = detail::panel_of(s, first, width);
-        Vector<S> u = panel.transpose() * y;
-        if (s.mean) u -= total * detail::mean_of(s, first, width);
-        Vector<S>& sum = parts[static_cast<std::size_t>(g)];
-        sum.noalias() += panel * u;
-        if (s.mean) sum.array() -= detail::mean_of(s, first, width).dot(u);
-      });
-  z.setZero(s.samples);
-  for (Index g = 0; g < groups; ++g) z += parts[static_cast<std::size_t>(g)];
+  detail::sum_over_panels(s, threads, z, [&](Index first, Index width, Vector<S>& sum) {
+    const detail::RowBlock<S> panel = detail::panel_of(s, first, width);
+    Vector<S> u = panel.transpose() * y;
+    if (s.mean) u -= total * detail::mean_of(s, first, width);
+    sum.noalias() += panel * u;
+    if (s.mean) sum.array() -= detail::mean_of(s, first, width).dot(u);
+  });
 }
 
 }  // namespace osculate

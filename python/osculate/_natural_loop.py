@@ -75,12 +75,12 @@ def run(
             return at
         found = problem.metric(at.x).solve(at.gradient, problem.damping)
         at.products += found.products
-        slope = float(at.gradient @ found.d) if found.status is Status.gradient else 0.0
-        if found.status is Status.gradient and not slope > 0:
-            at.status = Status.singular
-            return at
         if found.status is not Status.gradient:
             at.status = found.status
+            return at
+        slope = float(at.gradient @ found.d)
+        if not slope > 0:
+            at.status = Status.singular
             return at
         line = Line(at.x, at.value, found.d, slope, found.curvature(at.gradient, problem.damping))
         scale = line.within_kl(options.learning_rate, options.kl_clip)

@@ -36,6 +36,7 @@ inline constexpr int whole_block = 4, square_block = 3;  // 16
 /// With `minus` the first column is read less `data`.
 template <class S, int R, bool with_sums, bool minus>
 void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums, const S* data) {
+  const Pack<S> one(S(1));  // gcc 12 keeps sums in memory that are a + b, and those of products in registers
   for (int g = 0; g < packs<S>; ++g) {
     Pack<S> acc[R * (R + 1) / 2], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
@@ -48,7 +49,7 @@ void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gra
       if constexpr (minus) value[0] -= Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
       for (int u = 0; u < R; ++u) {
         for (int v = 0; v <= u; ++v) acc[packed(u, v)] = xsimd::fma(value[u], value[v], acc[packed(u, v)]);
-        if constexpr (with_sums) sum[u] += value[u];
+        if constexpr (with_sums) sum[u] = xsimd::fma(value[u], one, sum[u]);
       }
     }
     for (int u = 0; u < R; ++u) {
@@ -63,6 +64,7 @@ void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gra
 /// among themselves, with the sums of those columns where `sums` is given.
 template <class S, int R, int C, bool diagonal, bool with_sums>
 void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_t n, S* gram, S* sums) {
+  const Pack<S> one(S(1));
   for (int g = 0; g < packs<S>; ++g) {
     Pack<S> acc[R * C], own[diagonal ? R * (R + 1) / 2 : 1], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
@@ -77,7 +79,7 @@ void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_
         for (int v = 0; v < C; ++v) acc[u * C + v] = xsimd::fma(value[u], other[v], acc[u * C + v]);
         if constexpr (diagonal)
           for (int v = 0; v <= u; ++v) own[packed(u, v)] = xsimd::fma(value[u], value[v], own[packed(u, v)]);
-        if constexpr (with_sums) sum[u] += value[u];
+        if constexpr (with_sums) sum[u] = xsimd::fma(value[u], one, sum[u]);
       }
     }
     const auto place = [&](int u, int v) { return gram + packed(u, v) * lanes<S> + g * width<S>; };

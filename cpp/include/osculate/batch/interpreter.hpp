@@ -40,7 +40,7 @@ class Interpreter {
     plan();
     tile_ = tile_points(data.points,
                         static_cast<int>(tape.cell_registers + buffered_.size()) + 2 + data.robust());
-    cells_ = Rows<S>(static_cast<std::size_t>(tile_) *
+    cells_ = Rows<S>(register_rows() *
                      (static_cast<std::size_t>(tape.cell_registers) + buffered_.size() + 1 + data.robust()));
     cell_code_ = bind(tape.cell_code);
     place_columns();
@@ -100,9 +100,11 @@ class Interpreter {
     }
   }
 
-  S* register_at(int index) {
-    return cells_[static_cast<std::size_t>(index) * static_cast<std::size_t>(tile_)];
-  }
+  /// Rows from one register to the next: one more than are used, since with a power of two the same point's
+  /// numbers would have addresses that the processor takes for equal until late (4 KiB aliasing).
+  std::size_t register_rows() const { return static_cast<std::size_t>(tile_) + 1; }
+
+  S* register_at(int index) { return cells_[static_cast<std::size_t>(index) * register_rows()]; }
 
   typename Bound<S>::Source source(const expr::Operand& o) {
     using expr::Where;

@@ -68,8 +68,8 @@ struct AnyReader {
 };
 
 template <class S, expr::Op op>
-Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b = {},
-                [[maybe_unused]] const Pack<S>& c = {}) {
+XSIMD_INLINE Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b = {},
+                             [[maybe_unused]] const Pack<S>& c = {}) {
   using expr::Op;
   const Pack<S> zero(S(0)), one(S(1));
   const auto truth = [&](const PackMask<S>& mask) { return xsimd::select(mask, one, zero); };

@@ -105,6 +105,18 @@ class LaneGroup {
     put(r, 0, choose(mask, value, get(r, 0)));
   }
 
+  /// Gives lanes of a mask that have no status yet one.
+  struct Ends {
+    Wide<S>& state;
+    WideMask<S>& unended;
+
+    XSIMD_INLINE void operator()(const WideMask<S>& mask, Status s) const {
+      const WideMask<S> now = mask & unended;
+      state = choose(now, value(s), state);
+      unended = unended & !now;
+    }
+  };
+
   void propose_part() {
     const WideMask<S> going = set(active) & !set(starting_);
     if (!going.any()) return;
@@ -172,11 +184,7 @@ class LaneGroup {
 
     Wide<S> state = get(status, 0);
     WideMask<S> unended = state == value(Status::not_run);
-    const auto ends = [&](const WideMask<S>& mask, Status s) {
-      const WideMask<S> now = mask & unended;
-      state = choose(now, value(s), state);
-      unended = unended & !now;
-    };
+    const Ends ends{state, unended};
     if (any_rejected) {
       const WideMask<S> moved = square_step > zero, tellable = predicted > Wide<S>(100) * noise();
       update(finite_trial_, rejected & finite_there & moved, one);
@@ -195,7 +203,7 @@ class LaneGroup {
 
     const WideMask<S> arrived = fresh | accepted;
     if (arrived.any()) {
-      arrive(arrived, fresh, accepted);
+      arrive(arrived, fresh, accepted, !(running & !arrived).any());
       // stop.hpp: confirm, then the tests at a point
       WideMask<S> finite_model = finite(get(normal.cost, 0));
       for (int k = 0; k < n_; ++k)
@@ -269,21 +277,25 @@ class LaneGroup {
     return !((radius > zero) & (radius < before) & (count < Wide<S>(most_rejected)));
   }
 
-  /// Moves lanes to `trial` and their model with them.
-  void arrive(const WideMask<S>& arrived, const WideMask<S>& fresh, const WideMask<S>& accepted) {
+  /// Moves lanes to `trial` and their model with them: `all` of them, or those of a mask.
+  void arrive(const WideMask<S>& arrived, const WideMask<S>& fresh, const WideMask<S>& accepted, bool all) {
     const Wide<S> zero(0);
-    const auto move = [&](Rows<S>& to, const Rows<S>& from, int k) {
-      put(to, k, choose(arrived, get(from, k), get(to, k)));
-    };
-    for (int k = 0; k < packed(n_, 0); ++k) move(normal.matrix, at_trial.matrix, k);
-    move(normal.cost, at_trial.cost, 0);
-    move(normal.square, at_trial.square, 0);
+    const bool swaps = part<S> == lanes<S> && all;
+    if (swaps) {
+      std::swap(x, trial);
+      std::swap(normal, at_trial);
+    } else {
+      move(x, trial, n_, arrived);
+      move(normal.matrix, at_trial.matrix, packed(n_, 0), arrived);
+      move(normal.gradient, at_trial.gradient, n_, arrived);
+      move(normal.cost, at_trial.cost, 1, arrived);
+      move(normal.square, at_trial.square, 1, arrived);
+    }
+    const Rows<S>& norms = swaps ? normal.norms : at_trial.norms;
     const Wide<S> square = get(normal.square, 0);
     Wide<S> measure(0), terms(0);
     for (int k = 0; k < n_; ++k) {
-      move(x, trial, k);
-      move(normal.gradient, at_trial.gradient, k);
-      const Wide<S> norm2 = options_.robust ? get(at_trial.norms, k) : get(normal.matrix, packed(k, k));
+      const Wide<S> norm2 = options_.robust ? get(norms, k) : get(normal.matrix, packed(k, k));
       const Wide<S> at = get(x, k);
       const Wide<S> inverse_norm = choose(norm2 > zero, inverse_root(norm2), zero);
       const WideMask<S> grown = fresh | (arrived & (norm2 > get(square_scale_, k)));
@@ -306,6 +318,10 @@ class LaneGroup {
       for (Rows<S>* flag : {&rejected_, &contradicted_, &finite_trial_, &nonfinite_trial_})
         update(*flag, arrived, zero);
     update(iterations, accepted, get(iterations, 0) + Wide<S>(1));
+  }
+
+  void move(Rows<S>& to, const Rows<S>& from, int rows, const WideMask<S>& mask) const {
+    for (int k = 0; k < rows; ++k) put(to, k, choose(mask, get(from, k), get(to, k)));
   }
 
   int offset_ = 0;  ///< of the part that is worked on

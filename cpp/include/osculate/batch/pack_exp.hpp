@@ -99,8 +99,8 @@ XSIMD_INLINE P exp_by_series(const P& x) {
 }
 
 #if defined(__AVX512F__)
-/// As above with x = k ln(2) / 16 + r: 2^(k / 16) is an element of a table that two registers hold times a
-/// power of two, and the series for |r| <= ln(2) / 32 is short (Tang, ACM Trans. Math. Softw. 15, 1989).
+/// As above with k in steps of 1 / 16: 2^k is an element of a table that two registers hold times a power of
+/// two, and the series for |r| <= ln(2) / 32 is short (Tang, ACM Trans. Math. Softw. 15, 1989).
 struct ExpTable {
   static constexpr auto powers = [] {  // 2^(i / 16), by four square roots of 2
     std::array<double, 16> t{};
@@ -125,14 +125,15 @@ template <class A>
 XSIMD_INLINE xsimd::batch<double, A> exp_by_table(const xsimd::batch<double, A>& x) {
   using P = xsimd::batch<double, A>;
   using C = ExpConstants<double>;
-  const P in = clamp(x, C::lowest, C::highest), rounder(Layout<double>::rounder);
-  const P rounded = xsimd::fma(in, P(16 * C::log2_e), rounder), k = rounded - rounder;
-  const P r = xsimd::fnma(k, P(C::ln2_low / 16), xsimd::fnma(k, P(C::ln2_high / 16), in));
+  const P in = clamp(x, C::lowest, C::highest), rounder(Layout<double>::rounder / 16);
+  const P rounded = xsimd::fma(in, P(C::log2_e), rounder), k = rounded - rounder;  // in steps of 1 / 16
+  const P r = xsimd::fnma(k, P(C::ln2_low), xsimd::fnma(k, P(C::ln2_high), in));
   const P low = P::load_unaligned(ExpTable::powers.data()),
           high = P::load_unaligned(ExpTable::powers.data() + 8);
-  const P power = _mm512_permutex2var_pd(low, _mm512_castpd_si512(rounded), high);  // by k's lowest four bits
+  const P power =
+      _mm512_permutex2var_pd(low, _mm512_castpd_si512(rounded), high);  // by the bits of k's fraction
   const P e = xsimd::fma(horner(r, ExpTable::coefficients) * r, r, r);
-  return _mm512_scalef_pd(xsimd::fma(power, e, power), k * P(1.0 / 16));  // which takes the floor of k / 16
+  return _mm512_scalef_pd(xsimd::fma(power, e, power), k);  // which takes the floor of k
 }
 #endif
 

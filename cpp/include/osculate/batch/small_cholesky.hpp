@@ -20,39 +20,16 @@ class SmallCholesky {
   /// here; the mask tells the lanes whose matrix is positive definite beyond rounding. The others have their
   /// bad pivots replaced, so that what is solved with them is finite where they are semidefinite.
   WideMask<S> factorize(const Rows<S>& a, const Wide<S>& lambda, int offset = 0) {
-    Wide<S> least(std::numeric_limits<S>::max()), largest(0);
-    for (int u = 0; u < n_; ++u) {
-      Wide<S> pivot = Wide<S>::load(a[at(u, u)] + offset) + lambda;
-      for (int v = 0; v < u; ++v) {
-        Wide<S> c = Wide<S>::load(a[at(u, v)] + offset);
-        for (int w = 0; w < v; ++w) c = fnma(Wide<S>::load(c_row(w)), Wide<S>::load(l_[at(v, w)]), c);
-        c.store(c_row(v));
-      }
-      for (int v = 0; v < u; ++v) {
-        const Wide<S> c = Wide<S>::load(c_row(v)), l = c * Wide<S>::load(inverse_pivot_[row(v)]);
-        l.store(l_[at(u, v)]);
-        pivot = fnma(c, l, pivot);
-      }
-      least = smaller(pivot, least);  // keeps a NaN out of sight, which `largest` then shows
-      largest = larger(largest, pivot);
-      const WideMask<S> good = pivot > Wide<S>(0);
-      (Wide<S>(1) / choose(good, pivot, Wide<S>(1))).store(inverse_pivot_[row(u)]);
-    }
-    return least > Wide<S>(4 * std::numeric_limits<S>::epsilon()) * largest;
+    if (n_ > unrolled || n_ == 0) return factorize_any(a, lambda, offset);
+    WideMask<S> good;
+    detail::with_constant<unrolled>(n_, [&](auto n) { good = factorize_unrolled<n>(a, lambda, offset); });
+    return good;
   }
 
   /// z = -(A + lambda I)^-1 g.
   void solve(const Rows<S>& g, Rows<S>& z) const {
-    for (int u = 0; u < n_; ++u) {
-      Wide<S> s = -Wide<S>::load(g[row(u)]);
-      for (int w = 0; w < u; ++w) s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(z[row(w)]), s);
-      s.store(z[row(u)]);
-    }
-    for (int u = n_ - 1; u >= 0; --u) {
-      Wide<S> s = Wide<S>::load(z[row(u)]) * Wide<S>::load(inverse_pivot_[row(u)]);
-      for (int w = u + 1; w < n_; ++w) s = fnma(Wide<S>::load(l_[at(w, u)]), Wide<S>::load(z[row(w)]), s);
-      s.store(z[row(u)]);
-    }
+    if (n_ > unrolled || n_ == 0) return solve_any(g, z);
+    detail::with_constant<unrolled>(n_, [&](auto n) { solve_unrolled<n>(g, z); });
   }
 
   /// z'(A + lambda I)^-1 z, using `work` (n rows).
@@ -92,6 +69,92 @@ class SmallCholesky {
   int size() const { return n_; }
 
  private:
+  static constexpr int unrolled = 6;
+
+  WideMask<S> factorize_any(const Rows<S>& a, const Wide<S>& lambda, int offset) {
+    Wide<S> least(std::numeric_limits<S>::max()), largest(0);
+    for (int u = 0; u < n_; ++u) {
+      Wide<S> pivot = Wide<S>::load(a[at(u, u)] + offset) + lambda;
+      for (int v = 0; v < u; ++v) {
+        Wide<S> c = Wide<S>::load(a[at(u, v)] + offset);
+        for (int w = 0; w < v; ++w) c = fnma(Wide<S>::load(c_row(w)), Wide<S>::load(l_[at(v, w)]), c);
+        c.store(c_row(v));
+      }
+      for (int v = 0; v < u; ++v) {
+        const Wide<S> c = Wide<S>::load(c_row(v)), l = c * Wide<S>::load(inverse_pivot_[row(v)]);
+        l.store(l_[at(u, v)]);
+        pivot = fnma(c, l, pivot);
+      }
+      least = smaller(pivot, least);  // keeps a NaN out of sight, which `largest` then shows
+      largest = larger(largest, pivot);
+      const WideMask<S> good = pivot > Wide<S>(0);
+      (Wide<S>(1) / choose(good, pivot, Wide<S>(1))).store(inverse_pivot_[row(u)]);
+    }
+    return well_conditioned(least, largest);
+  }
+
+  void solve_any(const Rows<S>& g, Rows<S>& z) const {
+    for (int u = 0; u < n_; ++u) {
+      Wide<S> s = -Wide<S>::load(g[row(u)]);
+      for (int w = 0; w < u; ++w) s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(z[row(w)]), s);
+      s.store(z[row(u)]);
+    }
+    for (int u = n_ - 1; u >= 0; --u) {
+      Wide<S> s = Wide<S>::load(z[row(u)]) * Wide<S>::load(inverse_pivot_[row(u)]);
+      for (int w = u + 1; w < n_; ++w) s = fnma(Wide<S>::load(l_[at(w, u)]), Wide<S>::load(z[row(w)]), s);
+      s.store(z[row(u)]);
+    }
+  }
+
+  /// What follows is the same, in the same order, with the numbers of a row of L in registers.
+  template <int n>
+  WideMask<S> factorize_unrolled(const Rows<S>& a, const Wide<S>& lambda, int offset) {
+    Wide<S> least(std::numeric_limits<S>::max()), largest(0), l[packed(n, 0)], inverse[n];
+#pragma GCC unroll 8
+    for (int u = 0; u < n; ++u) {
+      Wide<S> pivot = Wide<S>::load(a[at(u, u)] + offset) + lambda, c[n];
+#pragma GCC unroll 8
+      for (int v = 0; v < u; ++v) {
+        c[v] = Wide<S>::load(a[at(u, v)] + offset);
+#pragma GCC unroll 8
+        for (int w = 0; w < v; ++w) c[v] = fnma(c[w], l[packed(v, w)], c[v]);
+      }
+#pragma GCC unroll 8
+      for (int v = 0; v < u; ++v) {
+        l[packed(u, v)] = c[v] * inverse[v];
+        l[packed(u, v)].store(l_[at(u, v)]);
+        pivot = fnma(c[v], l[packed(u, v)], pivot);
+      }
+      least = smaller(pivot, least);
+      largest = larger(largest, pivot);
+      inverse[u] = Wide<S>(1) / choose(pivot > Wide<S>(0), pivot, Wide<S>(1));
+      inverse[u].store(inverse_pivot_[row(u)]);
+    }
+    return well_conditioned(least, largest);
+  }
+
+  template <int n>
+  void solve_unrolled(const Rows<S>& g, Rows<S>& z) const {
+    Wide<S> s[n];
+#pragma GCC unroll 8
+    for (int u = 0; u < n; ++u) {
+      s[u] = -Wide<S>::load(g[row(u)]);
+#pragma GCC unroll 8
+      for (int w = 0; w < u; ++w) s[u] = fnma(Wide<S>::load(l_[at(u, w)]), s[w], s[u]);
+    }
+#pragma GCC unroll 8
+    for (int u = n - 1; u >= 0; --u) {
+      s[u] = s[u] * Wide<S>::load(inverse_pivot_[row(u)]);
+#pragma GCC unroll 8
+      for (int w = u + 1; w < n; ++w) s[u] = fnma(Wide<S>::load(l_[at(w, u)]), s[w], s[u]);
+      s[u].store(z[row(u)]);
+    }
+  }
+
+  static WideMask<S> well_conditioned(const Wide<S>& least, const Wide<S>& largest) {
+    return least > Wide<S>(4 * std::numeric_limits<S>::epsilon()) * largest;
+  }
+
   static std::size_t at(int u, int v) { return static_cast<std::size_t>(packed(u, v)); }
   static std::size_t row(int u) { return static_cast<std::size_t>(u); }
   S* c_row(int v) { return c_[row(v)]; }

@@ -55,23 +55,23 @@ template <class S>
 struct WideMask {
   PackMask<S> p[part_packs<S>];
 
-  friend WideMask operator&(const WideMask& a, const WideMask& b) {
+  XSIMD_INLINE friend WideMask operator&(const WideMask& a, const WideMask& b) {
     return map([&](int i) { return a.p[i] & b.p[i]; });
   }
-  friend WideMask operator|(const WideMask& a, const WideMask& b) {
+  XSIMD_INLINE friend WideMask operator|(const WideMask& a, const WideMask& b) {
     return map([&](int i) { return a.p[i] | b.p[i]; });
   }
-  friend WideMask operator!(const WideMask& a) {
+  XSIMD_INLINE friend WideMask operator!(const WideMask& a) {
     return map([&](int i) { return !a.p[i]; });
   }
-  bool any() const {
+  XSIMD_INLINE bool any() const {
     PackMask<S> all = p[0];
     for (int i = 1; i < part_packs<S>; ++i) all = all | p[i];
     return xsimd::any(all);
   }
 
   template <class F>
-  static WideMask map(F&& f) {
+  XSIMD_INLINE static WideMask map(F&& f) {
     WideMask out;
     for (int i = 0; i < part_packs<S>; ++i) out.p[i] = f(i);
     return out;
@@ -87,49 +87,49 @@ struct Wide {
   Wide(S value) {  // implicit: formulas mix lanes and plain numbers
     for (int i = 0; i < part_packs<S>; ++i) p[i] = Pack<S>(value);
   }
-  static Wide load(const S* from) {
+  XSIMD_INLINE static Wide load(const S* from) {
     return map([&](int i) { return Pack<S>::load_aligned(from + i * width<S>); });
   }
-  void store(S* to) const {
+  XSIMD_INLINE void store(S* to) const {
     for (int i = 0; i < part_packs<S>; ++i) p[i].store_aligned(to + i * width<S>);
   }
 
-  friend Wide operator+(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Wide operator+(const Wide& a, const Wide& b) {
     return map([&](int i) { return a.p[i] + b.p[i]; });
   }
-  friend Wide operator-(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Wide operator-(const Wide& a, const Wide& b) {
     return map([&](int i) { return a.p[i] - b.p[i]; });
   }
-  friend Wide operator*(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Wide operator*(const Wide& a, const Wide& b) {
     return map([&](int i) { return a.p[i] * b.p[i]; });
   }
-  friend Wide operator/(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Wide operator/(const Wide& a, const Wide& b) {
     return map([&](int i) { return a.p[i] / b.p[i]; });
   }
-  friend Wide operator-(const Wide& a) {
+  XSIMD_INLINE friend Wide operator-(const Wide& a) {
     return map([&](int i) { return -a.p[i]; });
   }
   Wide& operator+=(const Wide& b) { return *this = *this + b; }
   Wide& operator-=(const Wide& b) { return *this = *this - b; }
   Wide& operator*=(const Wide& b) { return *this = *this * b; }
 
-  friend Mask operator<(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Mask operator<(const Wide& a, const Wide& b) {
     return Mask::map([&](int i) { return a.p[i] < b.p[i]; });
   }
-  friend Mask operator<=(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Mask operator<=(const Wide& a, const Wide& b) {
     return Mask::map([&](int i) { return a.p[i] <= b.p[i]; });
   }
-  friend Mask operator>(const Wide& a, const Wide& b) { return b < a; }
-  friend Mask operator>=(const Wide& a, const Wide& b) { return b <= a; }
-  friend Mask operator==(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Mask operator>(const Wide& a, const Wide& b) { return b < a; }
+  XSIMD_INLINE friend Mask operator>=(const Wide& a, const Wide& b) { return b <= a; }
+  XSIMD_INLINE friend Mask operator==(const Wide& a, const Wide& b) {
     return Mask::map([&](int i) { return a.p[i] == b.p[i]; });
   }
-  friend Mask operator!=(const Wide& a, const Wide& b) {
+  XSIMD_INLINE friend Mask operator!=(const Wide& a, const Wide& b) {
     return Mask::map([&](int i) { return a.p[i] != b.p[i]; });
   }
 
   template <class F>
-  static Wide map(F&& f) {
+  XSIMD_INLINE static Wide map(F&& f) {
     Wide out;
     for (int i = 0; i < part_packs<S>; ++i) out.p[i] = f(i);
     return out;
@@ -138,25 +138,25 @@ struct Wide {
 
 /// a b + c.
 template <class S>
-Wide<S> fma(const Wide<S>& a, const Wide<S>& b, const Wide<S>& c) {
+XSIMD_INLINE Wide<S> fma(const Wide<S>& a, const Wide<S>& b, const Wide<S>& c) {
   return Wide<S>::map([&](int i) { return fma(a.p[i], b.p[i], c.p[i]); });
 }
 /// c - a b.
 template <class S>
-Wide<S> fnma(const Wide<S>& a, const Wide<S>& b, const Wide<S>& c) {
+XSIMD_INLINE Wide<S> fnma(const Wide<S>& a, const Wide<S>& b, const Wide<S>& c) {
   return Wide<S>::map([&](int i) { return xsimd::fnma(a.p[i], b.p[i], c.p[i]); });
 }
 template <class S>
-Wide<S> choose(const WideMask<S>& mask, const Wide<S>& yes, const Wide<S>& no) {
+XSIMD_INLINE Wide<S> choose(const WideMask<S>& mask, const Wide<S>& yes, const Wide<S>& no) {
   return Wide<S>::map([&](int i) { return select(mask.p[i], yes.p[i], no.p[i]); });
 }
 template <class S>
-Wide<S> sqrt(const Wide<S>& a) {
+XSIMD_INLINE Wide<S> sqrt(const Wide<S>& a) {
   return Wide<S>::map([&](int i) { return sqrt(a.p[i]); });
 }
 /// 1 / sqrt(a), to about seven digits at least: for scales, of which only the size matters.
 template <class S>
-Wide<S> inverse_root(const Wide<S>& a) {
+XSIMD_INLINE Wide<S> inverse_root(const Wide<S>& a) {
 #if defined(__AVX512F__)
   if constexpr (width<S> * sizeof(S) ==
                 64) {  // the processor's estimate to 2^-14, and a step of Newton's method
@@ -169,21 +169,21 @@ Wide<S> inverse_root(const Wide<S>& a) {
   return Wide<S>(1) / sqrt(a);
 }
 template <class S>
-Wide<S> abs(const Wide<S>& a) {
+XSIMD_INLINE Wide<S> abs(const Wide<S>& a) {
   return Wide<S>::map([&](int i) { return abs(a.p[i]); });
 }
 /// The larger number; the second argument where either is NaN.
 template <class S>
-Wide<S> larger(const Wide<S>& a, const Wide<S>& b) {
+XSIMD_INLINE Wide<S> larger(const Wide<S>& a, const Wide<S>& b) {
   return Wide<S>::map([&](int i) { return xsimd::select(a.p[i] > b.p[i], a.p[i], b.p[i]); });
 }
 template <class S>
-Wide<S> smaller(const Wide<S>& a, const Wide<S>& b) {
+XSIMD_INLINE Wide<S> smaller(const Wide<S>& a, const Wide<S>& b) {
   return Wide<S>::map([&](int i) { return xsimd::select(a.p[i] < b.p[i], a.p[i], b.p[i]); });
 }
 /// Whether a number is neither infinite nor NaN.
 template <class S>
-WideMask<S> finite(const Wide<S>& a) {
+XSIMD_INLINE WideMask<S> finite(const Wide<S>& a) {
   return a - a == Wide<S>(0);
 }
 

@@ -121,7 +121,8 @@ class LaneGroup {
     const WideMask<S> going = set(active) & !set(starting_);
     if (!going.any()) return;
     const Wide<S> zero(0);
-    for (int k = 0; k < n_; ++k) {
+    const bool free = !bounded_ && !some_without_influence_;
+    for (int k = 0; k < n_ && !free; ++k) {
       if (bounded_) {
         put(low_, k, get(lower, k) - get(x, k));
         put(high_, k, get(upper, k) - get(x, k));
@@ -131,7 +132,7 @@ class LaneGroup {
     }
     Wide<S> damping = get(damping_, 0);
     step_.solve(going, normal.matrix, normal.gradient, inverse_scale_, get(radius_, 0), damping,
-                bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr, offset_);
+                bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr, offset_, free);
     update(damping_, going, damping);
     const Wide<S> snap(4 * std::numeric_limits<S>::epsilon());
     for (int k = 0; k < n_; ++k) {
@@ -299,7 +300,9 @@ class LaneGroup {
       const Wide<S> at = get(x, k);
       const Wide<S> inverse_norm = choose(norm2 > zero, inverse_root(norm2), zero);
       const WideMask<S> grown = fresh | (arrived & (norm2 > get(square_scale_, k)));
-      put(square_scale_, k, choose(grown, norm2, get(square_scale_, k)));
+      const Wide<S> square_scale = choose(grown, norm2, get(square_scale_, k));
+      put(square_scale_, k, square_scale);
+      if ((square_scale == zero).any()) some_without_influence_ = true;
       put(inverse_scale_, k, choose(grown, inverse_norm, get(inverse_scale_, k)));
       const Wide<S> cosine = get(normal.gradient, k) * inverse_norm;  // times |r|
       measure = larger(choose(fixed_lanes(k), zero, cosine * cosine), measure);
@@ -333,7 +336,8 @@ class LaneGroup {
   Rows<S> radius_{1}, damping_{1}, terms_{1};
   Rows<S> measure_{1};  ///< the square of the gradient's cosine, times |r|^2
   Rows<S> starting_{1}, moved_{1}, rejected_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};
-  bool disturbed_ = false;  ///< whether a trial was ever rejected
+  bool some_without_influence_ = false;  ///< whether a variable ever was, lanes without a problem included
+  bool disturbed_ = false;               ///< whether a trial was ever rejected
   BoundedStep<S> step_;
 };
 

@@ -32,16 +32,22 @@ class BoundedStep {
 
   /// Solves for lanes in `active` of the part at `offset`. `matrix` and `gradient` are J'J and J'r,
   /// `inverse_scale` 1 / D, `radius` bounds |D d| and `damping` is a guess of lambda and becomes its value.
-  /// With bounds, lower - x and upper - x.
+  /// With bounds, lower - x and upper - x. `free` promises that no variable is held.
   void solve(const WideMask<S>& active, const Rows<S>& matrix, const Rows<S>& gradient,
              const Rows<S>& inverse_scale, const Wide<S>& radius, Wide<S>& damping, const Rows<S>* low,
-             const Rows<S>* high, int offset) {
+             const Rows<S>* high, int offset, bool free = false) {
     const auto inverse_of = [&](int u) { return Wide<S>::load(inverse_scale[row(u)] + offset); };
     for (int u = 0; u < n_; ++u) {
       const Wide<S> du = inverse_of(u);
       (Wide<S>::load(gradient[row(u)] + offset) * du).store(scaled_g_[row(u)]);
       for (int v = 0; v <= u; ++v)
         (Wide<S>::load(matrix[at(u, v)] + offset) * (du * inverse_of(v))).store(scaled_[at(u, v)]);
+    }
+    if (free && !low) {
+      matrix_ = &scaled_, right_ = &scaled_g_;
+      secular(active, radius, damping);
+      for (int u = 0; u < n_; ++u) (Wide<S>::load(best_[row(u)]) * inverse_of(u)).store(step[row(u)]);
+      return;
     }
     for (int u = 0; u < n_; ++u) Wide<S>::load(held[row(u)]).store(fixed_[row(u)]);
     constexpr S most_rounds = 10;

@@ -15,6 +15,7 @@ void bind_krylov(pybind11::module_& m);
 void bind_least_squares(pybind11::module_& m);
 void bind_line_search(pybind11::module_& m);
 void bind_minimize(pybind11::module_& m);
+void bind_natural_gradient(pybind11::module_& m);
 void bind_newton_cg(pybind11::module_& m);
 void bind_spd(pybind11::module_& m);
 void bind_subproblem(pybind11::module_& m);
@@ -35,6 +36,7 @@ PYBIND11_MODULE(OSCULATE_MODULE_NAME, m) {
   osculate::python::bind_least_squares(m);
   osculate::python::bind_line_search(m);
   osculate::python::bind_minimize(m);
+  osculate::python::bind_natural_gradient(m);
   osculate::python::bind_newton_cg(m);
   osculate::python::bind_spd(m);
   osculate::python::bind_subproblem(m);

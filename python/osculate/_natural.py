@@ -16,7 +16,7 @@ from ._fisher import boolean
 from ._minimize_result import Certificate, verdict
 from ._natural_control import KINDS
 from ._natural_given import one_form
-from ._natural_loop import TRACE, LoopOptions, Reached, run
+from ._natural_loop import LoopOptions, Reached, run
 from ._natural_problem import WHO, Calls, Likelihood, Problem
 from ._natural_result import NaturalGradientResult
 from ._natural_step_result import bound, cg_tolerance
@@ -276,7 +276,7 @@ def _result(problem: Problem, at: Reached) -> NaturalGradientResult:
         nhev=problem.calls.metrics,
         nhvp=at.products,
         evaluations=at.evaluations,
-        trace=np.array(at.rows, dtype=TRACE),
+        trace=at.trace,
         method="natural-gradient",
         approximated=(),
         lowest_curvature=math.nan,

@@ -56,13 +56,6 @@ def test_user_stop_and_the_callbacks_of_scipy() -> None:
     assert states[-1].fun == result.fun
     np.testing.assert_array_equal(states[-1].x, result.x)
 
-    def at_the_end(x: Array) -> None:
-        if np.abs(x - done.x).max() == 0:
-            raise StopIteration
-
-    done = solve("gamma")
-    assert solve("gamma", callback=at_the_end).outcome is Status.gradient
-
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
 @pytest.mark.parametrize("step", ["line_search", "trust_region", "fixed"])

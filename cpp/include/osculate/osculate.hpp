@@ -10,5 +10,6 @@
 #include "solve/gauss_newton.hpp"
 #include "solve/hessian_free.hpp"
 #include "solve/levenberg_marquardt.hpp"
+#include "solve/natural_gradient.hpp"
 #include "solve/newton.hpp"
 #include "solve/newton_cg.hpp"

@@ -69,6 +69,7 @@ struct Judged {
   S step = 0;       ///< |D s|
   S length = 0;     ///< of s in the metric of the radius where that is another; 0: it is |D s|
   S end_slope = 0;  ///< s'g at the end of the trial step, for a globalization that looks at it
+  S share = 1;      ///< of the way to the model's minimum that the step goes, for a model that tells it
   S noise = 0;      ///< |e|'|s|, the part of `predicted` that an error e = gradient_noise of g makes up
   bool accepted = false;
 };
@@ -114,13 +115,14 @@ class Stop {
     return status;
   }
 
-  /// After an accepted step that the rounding of f hid: whether the gradient, which led on, still shrinks.
+  /// After an accepted step that the rounding of f hid: whether the gradient, which led on, still shrinks. The
+  /// model's minimum leaves nothing of it, a share s of the way 1 - s: half the promise is enough.
   /// A step that had to be `shortened` until rounding hid it says nothing good about the point: f did not do
   /// what the derivatives promised while it could be seen.
   static Status exhausted(const Quadratic<S>& q, const Judged<S>& j, S before, S after,
                           bool shortened = false) {
     const bool hidden = q.slack > 0 && j.predicted <= q.slack && std::abs(j.actual) <= q.slack;
-    if (!hidden || !(after > S(0.5) * before)) return Status::not_run;
+    if (!hidden || !(after > (1 - j.share / 2) * before)) return Status::not_run;
     return shortened ? Status::no_progress : Status::cost;
   }
 

@@ -110,6 +110,7 @@ Result<S> minimize_loop(Problem& problem, Vector<S> x, Model& q, Curvature& curv
       judged.noise = q.gradient_noise.size() ? q.gradient_noise.dot(modelled.cwiseAbs()) : S(0);
       judged.step = step.cwiseProduct(q.scale).norm();
       if constexpr (requires { q.step_length; }) judged.length = q.step_length;
+      if constexpr (requires { q.share(); }) judged.share = q.share();
       if constexpr (requires { globalize.looks_at_end(q); })
         if (globalize.looks_at_end(q) && std::isfinite(value)) {
           problem.gradient(candidate, end_gradient);

@@ -21,7 +21,7 @@ import environment
 from kfac_worker import called, interleaved, quartiles, seconds
 
 WIDTHS = [784, 1000, 500, 250, 30]
-BATCHES = (512, 2048, 4096, 8192)
+BATCHES = (512, 2048, 4096, 8192, 16384)
 PERIOD, STATISTICS, MODEL = 20, 8, 4  # steps; one part in so many of the batch
 THREADS, ROUNDS, LIMIT = 2, 11, 1800.0
 PARTS = ("update", "invert", "precondition", "quadratic model")

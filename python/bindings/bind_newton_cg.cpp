@@ -6,15 +6,16 @@
 namespace osculate::python {
 namespace {
 
-/// None, the diagonal of M, the number of products of its estimate, or a function M(x, r).
+/// None, the diagonal of M, ("probes", count), ("pairs", count), or a function M(x, r).
 template <class S>
 Preconditioner<S> preconditioner_of(FunctionProblem<S>& problem, const py::object& given) {
   Preconditioner<S> out;
   if (given.is_none()) return out;
   if (py::isinstance<py::array>(given)) {
     to_vector(given, "_core", out.diagonal);
-  } else if (py::isinstance<py::int_>(given)) {
-    out.probes = given.cast<Index>();
+  } else if (py::isinstance<py::tuple>(given)) {
+    const auto [what, count] = given.cast<std::pair<std::string, Index>>();
+    (what == "pairs" ? out.pairs : out.probes) = count;
   } else {
     problem.preconditioner = given;
     out.function = [&problem](const Vector<S>& x, const Vector<S>& r, Vector<S>& to) {
@@ -29,7 +30,8 @@ py::tuple run_newton_cg(const py::dict& called, const py::dict& given, const py:
   NewtonCgOptions<S> options{.initial_radius = static_cast<S>(given["initial_radius"].cast<double>()),
                              .max_cg_iterations = given["max_cg_iterations"].cast<Index>(),
                              .certifying_products = given["certifying_products"].cast<Index>(),
-                             .threads = given["threads"].cast<int>()};
+                             .threads = given["threads"].cast<int>(),
+                             .lanczos = given["lanczos"].cast<bool>()};
   const py::object preconditioner = given["preconditioner"];
   return minimize_by_products<S>(
       called, observe, [&](auto& problem, const auto& start, const auto& tolerances, auto&& observer) {

@@ -107,10 +107,14 @@ def minimize(
         and "hessian-free" ``max_cg_iterations`` (of a step, default 2 n; of "hessian-free" at most 250),
         ``certifying_products`` (most products that look for negative curvature at the end, default 20; 0:
         none) and ``threads`` for long vectors. "newton-cg" takes a ``preconditioner`` M, an approximation of
-        the inverse of H: the n positive numbers of a diagonal; a callable ``M(x, r)`` that gives M r; or
+        the inverse of H: the n positive numbers of a diagonal; a callable ``M(x, r)`` that gives M r;
         "diagonal", the inverse of a diagonal of H estimated from 20 products with random signs [7]_ where CG
-        takes more than 40, which mends variables of different scales. With M given, ``initial_radius`` is in
-        units of the first step of steepest descent, and lengths are ``sqrt(s' M^-1 s)``. "hessian-free" has
+        takes more than 40, which mends variables of different scales; or "lbfgs", limited-memory updates by
+        8 directions of the last step's CG [9]_, which cost no product. With M given, ``initial_radius`` is in
+        units of the first step of steepest descent, and lengths are ``sqrt(s' M^-1 s)``. Its ``subproblem``
+        is "steihaug" (default), where a step ends as it leaves the radius, or "lanczos" [10]_: without M, the
+        best step of the whole Krylov space, of which it keeps ``max_cg_iterations`` vectors (default 200).
+        Nonconvex functions may need fewer products by it. "hessian-free" has
         no radius and no scale, but ``damping`` (the first lambda, default 1e-3 of the curvature along the
         gradient), ``min_damping``, ``decay``, ``progress_tolerance`` and ``checkpoint_ratio`` of
         `HessianFree`.
@@ -158,6 +162,10 @@ def minimize(
        Math. 57, 2007, doi:10.1016/j.apnum.2007.01.003.
     .. [8] J. J. More and D. J. Thuente, "Line search algorithms with guaranteed sufficient decrease", ACM
        Trans. Math. Softw. 20, 1994, doi:10.1145/192115.192132.
+    .. [9] J. L. Morales and J. Nocedal, "Automatic preconditioning by limited memory quasi-Newton updating",
+       SIAM J. Optim. 10, 2000, doi:10.1137/S1052623497327854.
+    .. [10] N. I. M. Gould, S. Lucidi, M. Roma and P. L. Toint, "Solving the trust-region subproblem using the
+       Lanczos method", SIAM J. Optim. 9, 1999, doi:10.1137/S1052623497322735.
 
     Examples
     --------

@@ -37,7 +37,7 @@ HESSIAN_FREE = ("damping", "min_damping", "decay", "progress_tolerance", "checkp
 OPTIONS_OF = {
     "newton": ("initial_radius", "scale"),
     "newton-linesearch": ("initial_radius", "scale"),
-    "newton-cg": ("initial_radius", "preconditioner", *MATRIX_FREE),
+    "newton-cg": ("initial_radius", "preconditioner", "subproblem", *MATRIX_FREE),
     "hessian-free": (*HESSIAN_FREE, *MATRIX_FREE),
 }
 

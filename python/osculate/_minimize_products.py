@@ -13,7 +13,11 @@ from ._hessian_free_step import step_options
 from ._minimize_arguments import certifying_products
 from ._operators import SMALL, is_array, real_vector
 
-PROBES = 20  # products of an estimate of the diagonal: a standard error of a quarter of what is beside it
+SUBPROBLEMS = {"steihaug": 0, "lanczos": 1}
+MADE = {  # preconditioners that are made on the way, and of how many products or directions
+    "diagonal": ("probes", 20),  # a standard error of a quarter of what is beside the diagonal
+    "lbfgs": ("pairs", 8),
+}
 
 
 def in_its_precision(x0: Any, start: Any) -> Any:
@@ -24,6 +28,7 @@ def in_its_precision(x0: Any, start: Any) -> Any:
 def solve_newton_cg(called: dict[str, Any], options: Mapping[str, Any], observe: Any) -> tuple[Any, ...]:
     """What the core's Newton-CG gives; `called` are the arguments that all methods of products share."""
     who, start = called["caller"], called["x0"]
+    subproblem = options.get("subproblem", "steihaug")
     return _core.newton_cg(
         called,
         {
@@ -35,6 +40,7 @@ def solve_newton_cg(called: dict[str, Any], options: Mapping[str, Any], observe:
             ),
             "certifying_products": certifying_products(who, options),
             "threads": _threads.resolve(options.get("threads"), f"{who}: "),
+            "lanczos": bool(arg.choice(who, "options['subproblem']", subproblem, SUBPROBLEMS)),
             "preconditioner": _preconditioner(who, options.get("preconditioner"), start.size),
         },
         observe,
@@ -50,12 +56,13 @@ def solve_hessian_free(called: dict[str, Any], options: Mapping[str, Any], obser
 
 
 def _preconditioner(who: str, value: Any, n: int) -> Any:
-    """None, the diagonal of M, the number of products of its estimate, or a function of x and r."""
+    """None, the diagonal of M, a function of x and r, or of what it is made and of how many of these."""
     name = "options['preconditioner']"
     if value is None or (callable(value) and not is_array(value)):
         return value
     if isinstance(value, str):
-        return arg.choice(who, name, value, {"diagonal": PROBES})
+        arg.choice(who, name, value, dict.fromkeys(MADE, 0))
+        return MADE[value]
     diagonal = real_vector(who, name, value, n).astype(np.float64)
     if not (diagonal > 0).all():
         where = int(np.flatnonzero(~(diagonal > 0))[0])

@@ -107,16 +107,18 @@ TEST_CASE("newton_cg_preconditioner_changes_the_products_and_not_the_minimum") {
           1e-8 / 1e-2 * std::sqrt(double(n)));  // gtol over the least
     products = f.products;
   };
-  Index plain = 0, diagonal = 0, function = 0, estimated = 0;
+  Index plain = 0, diagonal = 0, function = 0, estimated = 0, pairs = 0;
   run({}, plain);
   run({.diagonal = a.diagonal().cwiseInverse()}, diagonal);
   run({.function = [&](const Vector<double>&, const Vector<double>& r,
                        Vector<double>& out) { out = r.cwiseQuotient(a.diagonal()); }},
       function);
   run({.probes = 10}, estimated);
+  run({.pairs = 8}, pairs);
   CHECK(function == diagonal);
   CHECK(8 * diagonal < plain);
   CHECK(2 * estimated < plain);
+  CHECK(pairs < plain);
 }
 
 TEST_CASE("newton_cg_with_a_preconditioner_honours_its_radius") {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import numpy as np
@@ -45,6 +46,50 @@ def test_a_preconditioner_saves_products(preconditioner: Any) -> None:
     assert result.nhvp <= plain.nhvp / (1.5 if isinstance(preconditioner, str) else 8)
 
 
+def test_the_directions_of_a_step_precondition_the_next() -> None:
+    plain = minimize(**_quadratic())
+    result = minimize(**_quadratic(), options={"preconditioner": "lbfgs"})
+    assert result.success
+    np.testing.assert_allclose(result.x, 1, atol=1e-8 / 1e-2 * np.sqrt(N))
+    assert result.nhvp < plain.nhvp
+
+
+@pytest.mark.parametrize("x0", [np.full(30, 1.3), np.full(30, -1.2), np.full(30, 1.3, np.float32)])
+@pytest.mark.parametrize("options", [{"preconditioner": "lbfgs"}, {"subproblem": "lanczos"}], ids=str)
+def test_preconditioned_by_pairs_and_by_lanczos_the_minimum_is_the_same(x0: Any, options: Any) -> None:
+    result = minimize(rosen, x0, jac=rosen_der, hessp=rosen_hess_prod, method="newton-cg", options=options)
+    assert result.success
+    assert result.x.dtype == x0.dtype
+    assert result.fun < 4  # a local minimum of the function in 30 variables has 3.99
+    assert result.certificate is Certificate.no_negative_curvature_found
+
+
+def test_lanczos_steps_leave_a_saddle() -> None:
+    result = minimize(
+        lambda x: x[0] ** 2 - x[1] ** 2 + x[1] ** 4,
+        [1.0, 0.0],
+        jac=lambda x: np.array([2 * x[0], -2 * x[1] + 4 * x[1] ** 3]),
+        hessp=lambda x, v: np.array([2 * v[0], (-2 + 12 * x[1] ** 2) * v[1]]),
+        method="newton-cg",
+        options={"subproblem": "lanczos"},
+    )
+    assert result.success
+    assert result.fun == pytest.approx(-0.25)
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [
+        ({"subproblem": "gltr"}, "options['subproblem'] must be one of 'steihaug', 'lanczos', got 'gltr'"),
+        ({"preconditioner": "bfgs"}, "options['preconditioner'] must be one of 'diagonal', 'lbfgs'"),
+        ({"subproblem": "lanczos", "preconditioner": "lbfgs"}, "'lanczos' takes no preconditioner"),
+    ],
+)
+def test_words_that_mean_nothing_are_refused(options: dict[str, Any], expected: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        minimize(**_quadratic(), options=options)
+
+
 def test_the_callable_sees_the_point_and_may_depend_on_it() -> None:
     points = set()
 
@@ -83,7 +128,7 @@ def test_exceptions_of_the_preconditioner_come_out_as_they_are() -> None:
 
 
 BAD: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
-    ("ilu", ValueError, ("minimize: options['preconditioner'] must be one of 'diagonal', got 'ilu'",)),
+    ("ilu", ValueError, ("minimize: options['preconditioner'] must be one of 'diagonal', 'lbfgs', got 'ilu'",)),
     (np.ones(3), ValueError, ("minimize: options['preconditioner'] must be of shape (80,), got shape (3,)",)),
     (np.full(N, -1.0), ValueError, ("minimize: options['preconditioner'] must be positive, got element 0",)),
     (np.full(N, np.nan), ValueError, ("minimize: options['preconditioner'] must be finite",)),

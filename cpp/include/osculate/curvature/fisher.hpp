@@ -13,6 +13,7 @@
 #include "../linsolve/gemm.hpp"
 #include "../linsolve/row_gram.hpp"
 #include "../linsolve/score_passes.hpp"
+#include "../linsolve/spd_inverse.hpp"
 #include "../status.hpp"
 
 namespace osculate {
@@ -127,27 +128,30 @@ Status damped_solve(Matrix<S>& a, S damping, Eigen::Ref<Vector<S>> y) {
   });
 }
 
-/// The solution by samples where there are few of them: rows are used as they lie in memory, or centred in a
-/// copy.
+/// The solution by samples where there are few of them, from a copy whose rows are aligned, padded with zeros
+/// and less their mean.
 template <class S>
 Status solve_few(const Scores<S>& s, const S* v, S damping, S* x) {
-  const Index n = s.samples, p = s.parameters;
-  using ByRows = Eigen::Matrix<S, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
-  ByRows centered;
-  if (s.mean)
-    centered =
-        Eigen::Map<const ByRows>(s.data, n, p).rowwise() - Eigen::Map<const Vector<S>>(s.mean, p).transpose();
-  const Eigen::Map<const ByRows> rows(s.mean ? centered.data() : s.data, n, p);
+  const Index n = s.samples, p = s.parameters, stride = spread<S>(p);
   const Eigen::Map<const Vector<S>> right(v, p);
   const S scale = S(1) / static_cast<S>(n);
+  Workspace<S> space;
+  S* const rows = space.need((n + 1) * stride);
+  S* const combined = rows + n * stride;
+  Vector<S> y(n);
+  for (Index i = 0; i < n; ++i) {
+    Eigen::Map<Vector<S>> row(rows + i * stride, stride);
+    row.head(p) = Eigen::Map<const Vector<S>>(s.data + i * p, p);
+    if (s.mean) row.head(p) -= Eigen::Map<const Vector<S>>(s.mean, p);
+    row.tail(stride - p).setZero();
+    y[i] = row.head(p).dot(right);
+  }
   Matrix<S> gram(n, n);
-  row_gram(rows.data(), n, p, p, scale, gram.data());
-  Vector<S> y = rows * right;
+  row_gram(rows, n, stride, stride, scale, gram.data());
   if (const Status end = damped_solve<S>(gram, damping, y); end != Status::gradient) return end;
-  Eigen::Map<Vector<S>> solution(x, p);
-  solution = right;
-  solution.noalias() -= rows.transpose() * (scale * y);
-  solution *= S(1) / damping;
+  y *= scale;
+  row_combination(rows, n, stride, y.data(), combined);
+  Eigen::Map<Vector<S>>(x, p) = (right - Eigen::Map<const Vector<S>>(combined, p)) / damping;
   return Status::gradient;
 }
 

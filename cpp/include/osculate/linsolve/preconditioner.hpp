@@ -1,8 +1,8 @@
 #pragma once
 // What preconditions the conjugate gradients of Newton-CG: M, an approximation of the Hessian's inverse, as a
-// diagonal, as a function, or as the inverse of a diagonal that is estimated from products with vectors of
-// random signs, E[z_i (B z)_i] = B_ii (Bekas, Kokiopoulou & Saad, "An estimator for the diagonal of a
-// matrix", Appl. Numer. Math. 57, 2007).
+// diagonal, as a function, from the pairs of the step before, or as the inverse of a diagonal that is
+// estimated from products with vectors of random signs, E[z_i (B z)_i] = B_ii (Bekas, Kokiopoulou & Saad, "An
+// estimator for the diagonal of a matrix", Appl. Numer. Math. 57, 2007).
 
 #include <algorithm>
 #include <cmath>
@@ -21,6 +21,9 @@ struct Preconditioner {
   /// Products of an estimate of the Hessian's diagonal, which is made where CG takes twice as many iterations
   /// in a step, and renewed after ten times as many. 0: no estimate.
   Index probes = 0;
+  /// Directions of a step's CG that the next step's M is made of, see lbfgs_preconditioner.hpp; at least 2.
+  /// 0: none.
+  Index pairs = 0;
 
   bool given() const { return diagonal.size() > 0 || function; }
   void apply(const Vector<S>& x, const Vector<S>& r, Vector<S>& out) const {

@@ -31,14 +31,15 @@ void row_gram(const S* s, Index rows, Index length, Index stride, S scale, S* gr
 #pragma GCC unroll 4
         for (Index q = 0; q < block; ++q) sum[p][q] = in::pset1<Packet>(S(0));
       for (Index k = 0; k < whole; k += lanes) {
-        Packet a[block], b[block];
+        Packet b[block];
 #pragma GCC unroll 4
-        for (Index q = 0; q < block; ++q)
-          a[q] = in::ploadu<Packet>(left[q] + k), b[q] = in::ploadu<Packet>(right[q] + k);
+        for (Index q = 0; q < block; ++q) b[q] = in::ploadu<Packet>(right[q] + k);
 #pragma GCC unroll 4
-        for (Index p = 0; p < block; ++p)
+        for (Index p = 0; p < block; ++p) {
+          const Packet a = in::ploadu<Packet>(left[p] + k);
 #pragma GCC unroll 4
-          for (Index q = 0; q < block; ++q) sum[p][q] = in::pmadd(a[p], b[q], sum[p][q]);
+          for (Index q = 0; q < block; ++q) sum[p][q] = in::pmadd(a, b[q], sum[p][q]);
+        }
       }
       for (Index q = 0; q < std::min(block, rows - j); ++q)
         for (Index p = 0; p < std::min(block, rows - i); ++p) {
@@ -48,6 +49,29 @@ void row_gram(const S* s, Index rows, Index length, Index stride, S scale, S* gr
           gram[i + p + (j + q) * rows] = scale * total;
         }
     }
+}
+
+/// out = sum of weights_i S_i, in whole vectors: `length` is a multiple of 64 bytes, and S and `out` are
+/// aligned.
+template <class S>
+void row_combination(const S* s, Index rows, Index length, const S* weights, S* out) {
+  namespace in = Eigen::internal;
+  using Packet = typename Tile<S>::Packet;
+  constexpr Index lanes = Tile<S>::lanes, most = 8;
+  for (Index first = 0; first < length; first += most * lanes) {
+    const Index packets = std::min(most, (length - first) / lanes);
+    Packet sum[most];
+    for (Index k = 0; k < most; ++k) sum[k] = in::pset1<Packet>(S(0));
+    const auto add = [&](Index count) {
+      for (Index i = 0; i < rows; ++i) {
+        const Packet weight = in::pset1<Packet>(weights[i]);
+        for (Index k = 0; k < count; ++k)
+          sum[k] = in::pmadd(weight, in::pload<Packet>(s + i * length + first + k * lanes), sum[k]);
+      }
+    };
+    packets == most ? add(most) : add(packets);
+    for (Index k = 0; k < packets; ++k) in::pstore(out + first + k * lanes, sum[k]);
+  }
 }
 
 }  // namespace osculate::detail

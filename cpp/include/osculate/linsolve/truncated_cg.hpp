@@ -11,6 +11,8 @@
 #include "../curvature/matrix_free.hpp"
 #include "../status.hpp"
 #include "cg.hpp"
+#include "lanczos_step.hpp"
+#include "lbfgs_preconditioner.hpp"
 
 namespace osculate {
 
@@ -21,9 +23,12 @@ class TruncatedCg {
   int threads = 1;
   S enough = 0;  ///< a residual below which no step is solved for: about what the gradient may be at the end
   const Preconditioner<S>* preconditioner = nullptr;  ///< none
-  Index iterations = 0;                               ///< out: in all
-  Status failure = Status::singular;                  ///< out: why a solve gave nothing
-  bool stood_in = false;  ///< out: whether no product was finite at the last point solved at
+  /// Whether the step is the best of the whole Krylov space where the radius binds, see lanczos_step.hpp,
+  /// which takes no preconditioner. The space then has at most max_iterations dimensions, or 200.
+  bool lanczos = false;
+  Index iterations = 0;               ///< out: in all
+  Status failure = Status::singular;  ///< out: why a solve gave nothing
+  bool stood_in = false;              ///< out: whether no product was finite at the last point solved at
 
   void prepare(const ProductModel<S>& q) {
     const S g = q.gradient.norm();
@@ -44,6 +49,10 @@ class TruncatedCg {
   bool solve(const ProductModel<S>& q, const Vector<S>& x, Trial<S>& trial, Vector<S>& d) {
     if (!solved_ && !direct(q, x, trial)) return false;
     solved_ = true;
+    if (in_space_ && length_ > trial.radius) {
+      space_.shorten(trial.radius);
+      take_from_space();
+    }
     const S t = length_ > trial.radius ? trial.radius / length_ : S(1);
     q.promise = -(t * slope_ + t * t * curvature_ / 2);
     q.step_length = t * length_;
@@ -55,6 +64,7 @@ class TruncatedCg {
   static constexpr S least_eta = S(1e-6), largest_eta = S(0.5);
 
   bool direct(const ProductModel<S>& q, const Vector<S>& x, const Trial<S>& trial) {
+    in_space_ = false;
     if (q.curvature.escape.size()) {
       const Vector<S>& u = q.curvature.escape;
       length_ = std::isfinite(trial.radius) ? trial.radius : S(1);
@@ -64,22 +74,53 @@ class TruncatedCg {
       return true;
     }
     right_side_ = -q.gradient;
+    if (lanczos) return in_krylov_space(q, x, trial);
     const CgOptions<S> options{.rtol = rtol_,
                                .max_iterations = max_iterations > 0 ? max_iterations : 2 * right_side_.size(),
                                .radius = trial.radius,
                                .threads = threads};
-    const auto apply = [&](const Vector<S>& v, Vector<S>& out) { q.multiply(v, out); };
+    const bool collects = preconditioner && preconditioner->pairs > 0,
+               given = preconditioner && preconditioner->given();
+    const auto apply = [&](const Vector<S>& v, Vector<S>& out) {
+      q.multiply(v, out);
+      if (collects) pairs_.offer(v, out);
+    };
     const auto run = [&](auto&& m) { return cg<S>(apply, right_side_, options, work_, m); };
-    const auto given = [&](const Vector<S>& r, Vector<S>& out) { preconditioner->apply(x, r, out); };
-    const bool diagonal = diagonal_.inverse.size() > 0, function = preconditioner && preconditioner->given();
-    const CgOutcome out = function ? run(given) : diagonal ? run(diagonal_) : run(NoPreconditioner{});
+    const auto by_function = [&](const Vector<S>& r, Vector<S>& out) {
+      given ? preconditioner->apply(x, r, out) : pairs_.apply(r, out);
+    };
+    const bool diagonal = diagonal_.inverse.size() > 0, function = given || pairs_.ready();
+    if (collects) pairs_.begin(preconditioner->pairs);
+    const CgOutcome out = function ? run(by_function) : diagonal ? run(diagonal_) : run(NoPreconditioner{});
     iterations += out.iterations, last_ = out.iterations, since_probe_ += out.iterations;
+    if (out.iterations == 0 && !given && pairs_.ready()) {  // M is worn out
+      pairs_.forget();
+      return direct(q, x, trial);
+    }
     if (out.iterations == 0) return without_product(q, x, out.exit);
     direction_ = work_.x;
     length_ = function || diagonal ? static_cast<S>(out.step_norm) : direction_.norm();
     slope_ = q.gradient.dot(direction_);
     curvature_ = 2 * (static_cast<S>(out.model) - slope_);
+    // The direction is as long in the new unit as it was, so that the radius keeps its meaning: where it
+    // binds M stays, or it would become another one with every step.
+    if (collects && out.exit == KrylovExit::residual) pairs_.end(direction_, length_ * length_);
     return direction_.allFinite();
+  }
+
+  bool in_krylov_space(const ProductModel<S>& q, const Vector<S>& x, const Trial<S>& trial) {
+    const Index n = right_side_.size();
+    const Index most = std::min<Index>(max_iterations > 0 ? max_iterations : 200, n);
+    const KrylovExit exit = space_.solve(q.multiply, q.gradient, trial.radius, rtol_, most);
+    iterations += space_.products;
+    if (space_.products == 0) return without_product(q, x, exit);
+    in_space_ = true;
+    take_from_space();
+    return direction_.allFinite();
+  }
+  void take_from_space() {
+    direction_ = space_.step;
+    length_ = direction_.norm(), slope_ = space_.slope, curvature_ = space_.curvature;
   }
 
   /// Where no product along the gradient is finite, for one point in a row: the multiple of I whose Newton
@@ -111,12 +152,15 @@ class TruncatedCg {
   }
 
   CgWorkspace<S> work_;
+  LanczosStep<S> space_;
+  LbfgsPreconditioner<S> pairs_;
   DiagonalPreconditioner<S> diagonal_;  ///< estimated; empty: none yet
   Vector<S> right_side_, direction_, estimate_;
   S eta_ = largest_eta, rtol_ = largest_eta, previous_ = 0, length_ = 0;
   S slope_ = 0, curvature_ = 0;  ///< g'd and d'Bd of the whole direction
   Index last_ = 0, since_probe_ = 0;
   bool solved_ = false, stood_in_before_ = false, refused_ = false;
+  bool in_space_ = false;  ///< whether the direction is space_'s
 };
 
 }  // namespace osculate

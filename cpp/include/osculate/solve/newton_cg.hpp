@@ -21,6 +21,9 @@ struct NewtonCgOptions {
   /// None by default. With one that is given, initial_radius is in units of the first Cauchy step, and
   /// lengths are those of M^-1.
   Preconditioner<S> preconditioner{};
+  /// Steps that are the best of their Krylov space, by Lanczos, instead of Steihaug and Toint's; without a
+  /// preconditioner. They keep their space's basis, of max_cg_iterations vectors at most, or 200.
+  bool lanczos = false;
 };
 
 template <class S>
@@ -75,12 +78,17 @@ NewtonCgResult<S> newton_cg(P& problem, const Vector<S>& x0, const NewtonCgOptio
   const Preconditioner<S>& m = options.preconditioner;
   if (m.diagonal.size() && (m.diagonal.size() != x0.size() || !(m.diagonal.array() > 0).all()))
     throw std::invalid_argument("preconditioner must have one positive element a variable");
+  if (options.lanczos && (m.given() || m.probes > 0 || m.pairs > 0))
+    throw std::invalid_argument("subproblem 'lanczos' takes no preconditioner");
+  if (m.pairs < 0 || m.pairs == 1)
+    throw std::invalid_argument("preconditioner must have at least 2 pairs, or none");
 
   ProductsOfFunction<P> function(problem);
   ProductModel<S> q;
   MatrixFree<S> curvature{options.certifying_products, &m};
   TruncatedCg<S> linsolve;
   linsolve.max_iterations = options.max_cg_iterations, linsolve.threads = options.threads;
+  linsolve.lanczos = options.lanczos;
   linsolve.enough = options.tolerances.gtol / 2, linsolve.preconditioner = &m;
   TrustRegion<S> globalize{.initial_radius = options.initial_radius, .inexact = true, .natural = m.given()};
   NewtonCgResult<S> result{minimize_loop(function, x0, q, curvature, linsolve, globalize, Bounds<S>{},

@@ -116,16 +116,19 @@ class Point:
         errors = tangent * (self.outputs * (1 - self.outputs) / self.count)
         return network.collect(self.activations, network.backward(self.theta, self.activations, errors))
 
+    def drawn_deltas(self) -> list[Array]:
+        """What `backward` gives for targets drawn from the model, an image each: whose Fisher matrix is G."""
+        drawn = (self.random.random(self.outputs.shape, np.float32) < self.outputs).astype(np.float32)
+        return self.network.backward(self.theta, self.activations, self.outputs - drawn)
+
     def fisher_diagonal(self) -> Array:
-        """The mean of the squared gradients of the images."""
-        squares = [d**2 * self.count for d in self.deltas]
+        """The mean of the squared gradients of the images, with targets drawn from the model."""
+        squares = [d**2 / self.count for d in self.drawn_deltas()]
         return self.network.collect([a**2 for a in self.activations], squares)
 
     def kronecker(self, damping: float) -> KroneckerInverse:
-        """K-FAC's inverse of G + damping I, with targets drawn from the model (Martens & Grosse 2015)."""
-        drawn = (self.random.random(self.outputs.shape, np.float32) < self.outputs).astype(np.float32)
-        deltas = self.network.backward(self.theta, self.activations, self.outputs - drawn)
-        return KroneckerInverse(self, deltas, damping)
+        """K-FAC's inverse of G + damping I (Martens & Grosse 2015)."""
+        return KroneckerInverse(self, self.drawn_deltas(), damping)
 
 
 class KroneckerInverse:

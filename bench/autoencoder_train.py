@@ -52,15 +52,9 @@ def nesterov(net: Autoencoder, images: Array, seed: int, spent: Progress, rate: 
 
 
 def hessian_free(
-    net: Autoencoder,
-    images: Array,
-    seed: int,
-    spent: Progress,
-    preconditioner: str,
-    part: int = 1,
-    **options: Any,
+    net: Autoencoder, images: Array, seed: int, spent: Progress, preconditioner: str, **options: Any
 ) -> Steps:
-    """`osculate.HessianFree`: loss and gradient of all images, curvature of one in so many, drawn anew."""
+    """`osculate.HessianFree`, full batch."""
     import osculate
 
     theta, random = net.start(seed), np.random.default_rng(seed + 1)
@@ -73,18 +67,16 @@ def hessian_free(
             chosen = at.fisher_diagonal()
         elif preconditioner == "kronecker":
             chosen = at.kronecker(optimizer.damping or 1e-2)
-        few = images if part == 1 else images[random.permutation(len(images))[: len(images) // part]]
-        curved = at if part == 1 else Point(net, theta, few, random)
         step = optimizer.step(
             theta,
             lambda x: net.loss(x, images),
             at.gradient,
-            curved.product,
+            at.product,
             preconditioner=chosen,
             value=at.value,
         )
         theta = step.theta
-        seen += len(images) * (1 + step.losses) + len(few) * step.products
+        seen += len(images) * (1 + step.products + step.losses)
         yield theta, seen
 
 

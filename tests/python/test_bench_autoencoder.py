@@ -42,8 +42,12 @@ def test_gradient_and_gauss_newton_products_agree_with_differences() -> None:
 
 
 def test_fisher_diagonal_is_the_mean_of_the_squared_gradients() -> None:
-    theta, point = at_start()
-    each = [NETWORK.value_and_gradient(theta, IMAGES[i : i + 1])[1] for i in range(len(IMAGES))]
+    _, point = at_start()
+    deltas = at_start()[1].drawn_deltas()  # the same targets, by the same seed
+    each = [
+        NETWORK.collect([a[i : i + 1] for a in point.activations], [d[i : i + 1] for d in deltas])
+        for i in range(len(IMAGES))
+    ]
     np.testing.assert_allclose(point.fisher_diagonal(), np.mean(np.square(each), 0), rtol=1e-3, atol=1e-6)
 
 

@@ -128,7 +128,11 @@ def test_exceptions_of_the_preconditioner_come_out_as_they_are() -> None:
 
 
 BAD: list[tuple[Any, type[Exception], tuple[str, ...]]] = [
-    ("ilu", ValueError, ("minimize: options['preconditioner'] must be one of 'diagonal', 'lbfgs', got 'ilu'",)),
+    (
+        "ilu",
+        ValueError,
+        ("minimize: options['preconditioner'] must be one of 'diagonal', 'lbfgs'", "got 'ilu'"),
+    ),
     (np.ones(3), ValueError, ("minimize: options['preconditioner'] must be of shape (80,), got shape (3,)",)),
     (np.full(N, -1.0), ValueError, ("minimize: options['preconditioner'] must be positive, got element 0",)),
     (np.full(N, np.nan), ValueError, ("minimize: options['preconditioner'] must be finite",)),

@@ -2,15 +2,14 @@
 
 Networks of tanh units with a linear code and sparse initialization, in NumPy and float32 for all. "digits":
 scikit-learn's 1797, 64-100-50-25-6 and back. "CURVES": 20,000 generated images (kfac_data.py),
-784-400-200-100-50-25-6 and back, with the settings that did best on a shorter budget, from one start. Loss:
-cross-entropy in nats an image above the entropy of the data, on all images, which is what this bench is
-about: no test set.
+784-400-200-100-50-25-6 and back, few settings and one start. Loss: cross-entropy in nats an image above the
+entropy of the data, on all images, which is what this bench is about: no test set.
 
 Time is the processor time of the process with one thread of BLAS, which on a quiet machine is the wall time;
 evaluating the loss for the curve is not counted. Every optimizer runs through its grid of settings, what was
-left of a wider one, with the same budget and seed; its best setting runs again from the other starts. "Time to Adam" is when the loss that
-the best Adam has at the end is reached, as a share of the budget, start by start: the first moment a loss on
-the curve is below.
+left of a wider one, with the same budget and seed; its best setting runs again from the other starts. "Time
+to Adam" is when the loss that the best Adam has at the end is reached, as a share of the budget, start by
+start: the first moment a loss on the curve is below.
 
 Adam and SGD decay their rate over the budget, so that they are best at its end and not before. The shares
 depend on the budget: all curves flatten, those of the first-order methods sooner.

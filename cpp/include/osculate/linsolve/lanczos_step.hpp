@@ -26,7 +26,7 @@ class LanczosStep {
   template <class Multiply>
   KrylovExit solve(Multiply&& multiply, const Vector<S>& g, S radius, S rtol, Index most) {
     basis_.clear(), diagonal_.clear(), beside_.clear();
-    length_ = g.norm(), products = 0;
+    length_ = g.stableNorm(), products = 0;
     KrylovExit exit = KrylovExit::max_iterations;
     Vector<S> next = -g / length_;
     for (Index looked_at = 0; Index(basis_.size()) < most;) {

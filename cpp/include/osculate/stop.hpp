@@ -115,10 +115,10 @@ class Stop {
     return status;
   }
 
-  /// After an accepted step that the rounding of f hid: whether the gradient, which led on, still shrinks. The
-  /// model's minimum leaves nothing of it, a share s of the way 1 - s: half the promise is enough.
-  /// A step that had to be `shortened` until rounding hid it says nothing good about the point: f did not do
-  /// what the derivatives promised while it could be seen.
+  /// After an accepted step that the rounding of f hid: whether the gradient, which led on, still shrinks.
+  /// The model's minimum leaves nothing of it, a share s of the way 1 - s: half the promise is enough. A step
+  /// that had to be `shortened` until rounding hid it says nothing good about the point: f did not do what
+  /// the derivatives promised while it could be seen.
   static Status exhausted(const Quadratic<S>& q, const Judged<S>& j, S before, S after,
                           bool shortened = false) {
     const bool hidden = q.slack > 0 && j.predicted <= q.slack && std::abs(j.actual) <= q.slack;

@@ -86,18 +86,19 @@ class LanczosStep {
     return true;
   }
 
-  /// The coefficients of the minimizer in the basis, from the tridiagonal matrix of B.
+  /// The coefficients of the minimizer in the basis, from the tridiagonal matrix of B; in double, as it is
+  /// small.
   void minimize(S radius) {
     const Index k = Index(basis_.size());
-    Matrix<S> t = Matrix<S>::Zero(k, k);
+    Matrix<double> t = Matrix<double>::Zero(k, k);
     for (Index i = 0; i < k; ++i) {
-      t(i, i) = diagonal_[static_cast<std::size_t>(i)];
-      if (i + 1 < k) t(i + 1, i) = beside_[static_cast<std::size_t>(i)];
+      t(i, i) = double(diagonal_[static_cast<std::size_t>(i)]);
+      if (i + 1 < k) t(i + 1, i) = double(beside_[static_cast<std::size_t>(i)]);
     }
-    Vector<S> gradient = Vector<S>::Zero(k);
-    gradient[0] = -length_;
-    const Subproblem<S> found = solve_subproblem<S>(gradient, t, radius);
-    along_ = found.d, at_radius_ = found.at_radius;
+    Vector<double> gradient = Vector<double>::Zero(k);
+    gradient[0] = -double(length_);
+    const Subproblem<double> found = solve_subproblem<double>(gradient, t, double(radius));
+    along_ = found.d.template cast<S>(), at_radius_ = found.at_radius;
   }
 
   std::vector<Vector<S>> basis_;

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "../globalize/kl_step.hpp"
+#include "counted_function.hpp"
 #include "loop.hpp"
 
 namespace osculate {
@@ -47,31 +48,6 @@ struct NaturalModel : Quadratic<S> {
 
 namespace detail {
 
-/// The loop's view of a NaturalProblem.
-template <NaturalProblem P>
-class NaturalFunction {
- public:
-  using S = typename P::Scalar;
-  explicit NaturalFunction(P& problem) : problem_(problem) {}
-
-  S value(const Vector<S>& x) {
-    ++evaluations_;
-    return value_ = problem_.value(x);
-  }
-  void slope(const Vector<S>& x, Vector<S>& g) {
-    ++gradients_;
-    problem_.gradient(x, g);
-  }
-  S last_value() const { return value_; }
-  Index evaluations() const { return evaluations_; }
-  Index derivative_evaluations() const { return gradients_; }
-
- private:
-  P& problem_;
-  S value_ = 0;
-  Index evaluations_ = 0, gradients_ = 0;
-};
-
 template <class S>
 struct NaturalCurvature {
   bool resolves;  ///< whether differences of the loss below its rounding count as progress
@@ -80,7 +56,7 @@ struct NaturalCurvature {
   bool operator()(Problem& problem, const Vector<S>& x, NaturalModel<S>& q) const {
     q.x = x;
     q.value = problem.last_value();
-    problem.slope(x, q.gradient);
+    problem.gradient(x, q.gradient);
     q.value_noise = std::numeric_limits<S>::epsilon() * std::abs(q.value);
     q.slack = resolves ? 10 * q.value_noise : S(0);
     q.scale.setOnes(x.size());
@@ -145,7 +121,7 @@ Result<S> natural_gradient(P& problem, const Vector<S>& x0, const NaturalGradien
   if (!(options.kl_clip > 0)) throw std::invalid_argument("kl_clip must be positive");
   if (!(options.damping >= 0)) throw std::invalid_argument("damping must be at least 0");
 
-  detail::NaturalFunction<P> function(problem);
+  CountedFunction<P> function(problem);
   detail::NaturalCurvature<S> curvature{options.step != KlKind::fixed};
   detail::NaturalDirection<P> linsolve{problem};
   detail::KlGlobalize<S> globalize{{.kind = options.step, .radius = options.kl_radius},

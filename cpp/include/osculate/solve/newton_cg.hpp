@@ -6,6 +6,7 @@
 #include "../curvature/matrix_free.hpp"
 #include "../globalize/trust_region.hpp"
 #include "../linsolve/truncated_cg.hpp"
+#include "counted_function.hpp"
 #include "loop.hpp"
 
 namespace osculate {
@@ -34,37 +35,19 @@ struct NewtonCgResult : Result<S> {
 
 /// The loop's view of a function with products.
 template <HessianProducts P>
-class ProductsOfFunction {
+class ProductsOfFunction : public CountedFunction<P> {
  public:
   using S = typename P::Scalar;
-  explicit ProductsOfFunction(P& problem) : problem_(problem) {}
+  using CountedFunction<P>::CountedFunction;
 
-  S value(const Vector<S>& x) {
-    ++evaluations_;
-    return value_ = problem_.value(x);
-  }
-  void gradient(const Vector<S>& x, Vector<S>& g) {
-    ++gradients_;
-    problem_.gradient(x, g);
-  }
-  void product(const Vector<S>& x, const Vector<S>& v, Vector<S>& out) { problem_.product(x, v, out); }
-  S last_value() const { return value_; }
-  /// The solve goes on from a point whose value was not the last that it asked for.
-  void back_to(S value) { value_ = value; }
+  void product(const Vector<S>& x, const Vector<S>& v, Vector<S>& out) { this->problem_.product(x, v, out); }
   S epsilon() const { return std::numeric_limits<S>::epsilon(); }
   S product_noise() const {
     if constexpr (requires(P& p) { p.product_noise(); })
-      return problem_.product_noise();
+      return this->problem_.product_noise();
     else
       return 0;
   }
-  Index evaluations() const { return evaluations_; }
-  Index derivative_evaluations() const { return gradients_; }
-
- private:
-  P& problem_;
-  S value_ = 0;
-  Index evaluations_ = 0, gradients_ = 0;
 };
 
 /// Minimizes problem.value from x0.

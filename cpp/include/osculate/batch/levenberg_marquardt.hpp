@@ -11,6 +11,7 @@
 #include "../status.hpp"
 #include "interpreter.hpp"
 #include "step.hpp"
+#include "trust_region.hpp"
 
 namespace osculate::batch {
 
@@ -130,10 +131,10 @@ class LaneGroup {
       choose(fixed_lanes(k), Wide<S>(1), zero).store(step_.held[row(k)]);
       zero.store(step_.displacement[row(k)]);
     }
-    Wide<S> damping = get(damping_, 0);
-    step_.solve(going, normal.matrix, normal.gradient, inverse_scale_, get(radius_, 0), damping,
+    Wide<S> damping = get(region_.damping, 0);
+    step_.solve(going, normal.matrix, normal.gradient, inverse_scale_, get(region_.radius, 0), damping,
                 bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr, offset_, free);
-    update(damping_, going, damping);
+    update(region_.damping, going, damping);
     const Wide<S> snap(4 * std::numeric_limits<S>::epsilon());
     for (int k = 0; k < n_; ++k) {
       const Wide<S> at = get(x, k), d = Wide<S>::load(step_.step[row(k)]);
@@ -170,7 +171,8 @@ class LaneGroup {
     const WideMask<S> accepted = going & (ratio >= Wide<S>(S(1e-4)));
     const WideMask<S> rejected = going & !accepted;
     const bool any_rejected = rejected.any();
-    const WideMask<S> give_up = trust_region(going, accepted, actual, slope, ratio, sqrt(square_step));
+    const WideMask<S> give_up =
+        region_.judge(going, accepted, actual, slope, ratio, sqrt(square_step), offset());
 
     // stop.hpp: after_trial. Cosines and lengths are compared by their squares.
     for (int u = 0; u < n_; ++u) {
@@ -252,32 +254,6 @@ class LaneGroup {
            (get(iterations, 0) >= Wide<S>(options_.max_iterations));
   }
 
-  /// globalize/trust_region.hpp: updates radius and damping; the mask tells where to give up.
-  WideMask<S> trust_region(const WideMask<S>& going, const WideMask<S>& accepted, const Wide<S>& actual,
-                           const Wide<S>& slope, const Wide<S>& ratio, const Wide<S>& length) {
-    constexpr int most_rejected = 100;
-    const Wide<S> zero(0), half(S(0.5)), tenth(S(0.1)), before = get(radius_, 0);
-    Wide<S> radius = choose(set(moved_), before, smaller(length, before)), damping = get(damping_, 0);
-    const WideMask<S> poor = going & !(ratio > Wide<S>(S(0.25)));
-    const WideMask<S> good = (!poor) & ((damping == zero) | (ratio >= Wide<S>(S(0.75))));
-    radius = choose(good, Wide<S>(2) * length, radius);
-    damping = choose(good, half * damping, damping);
-    if (poor.any()) {
-      const Wide<S> parabola = half * slope / (slope + actual);
-      const Wide<S> shrink =
-          choose(actual >= zero, half, choose(parabola >= tenth, smaller(parabola, half), tenth));
-      radius = choose(poor, shrink * smaller(Wide<S>(10) * length, radius), radius);
-      damping = choose(poor, damping / shrink, damping);
-    }
-    update(radius_, going, radius);
-    update(damping_, going, damping);
-    update(moved_, accepted, Wide<S>(1));
-    if (!poor.any()) return poor;
-    const Wide<S> count = get(rejected_, 0) + Wide<S>(1);
-    update(rejected_, going & !accepted, count);
-    return !((radius > zero) & (radius < before) & (count < Wide<S>(most_rejected)));
-  }
-
   /// Moves lanes to `trial` and their model with them: `all` of them, or those of a mask.
   void arrive(const WideMask<S>& arrived, const WideMask<S>& fresh, const WideMask<S>& accepted, bool all) {
     const Wide<S> zero(0);
@@ -314,11 +290,12 @@ class LaneGroup {
       Wide<S> square_x(0);
       for (int k = 0; k < n_; ++k) square_x = fma(get(square_scale_, k) * get(x, k), get(x, k), square_x);
       const Wide<S> length = sqrt(square_x);
-      update(radius_, fresh, Wide<S>(options_.initial_radius) * choose(length > zero, length, sqrt(square)));
-      for (Rows<S>* flag : {&damping_, &moved_, &starting_}) update(*flag, fresh, zero);
+      region_.start(fresh, Wide<S>(options_.initial_radius) * choose(length > zero, length, sqrt(square)),
+                    offset());
+      update(starting_, fresh, zero);
     }
     if (disturbed_)
-      for (Rows<S>* flag : {&rejected_, &contradicted_, &finite_trial_, &nonfinite_trial_})
+      for (Rows<S>* flag : {&region_.rejected, &contradicted_, &finite_trial_, &nonfinite_trial_})
         update(*flag, arrived, zero);
     update(iterations, accepted, get(iterations, 0) + Wide<S>(1));
   }
@@ -333,9 +310,10 @@ class LaneGroup {
   S confirming_ = std::max(std::pow(options_.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()));
   bool bounded_;
   Rows<S> square_scale_{rows(n_)}, inverse_scale_{rows(n_)}, low_{rows(n_)}, high_{rows(n_)};
-  Rows<S> radius_{1}, damping_{1}, terms_{1};
+  LaneTrustRegion<S> region_;
+  Rows<S> terms_{1};
   Rows<S> measure_{1};  ///< the square of the gradient's cosine, times |r|^2
-  Rows<S> starting_{1}, moved_{1}, rejected_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};
+  Rows<S> starting_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};
   bool some_without_influence_ = false;  ///< whether a variable ever was, lanes without a problem included
   bool disturbed_ = false;               ///< whether a trial was ever rejected
   BoundedStep<S> step_;

@@ -28,8 +28,8 @@ class SmallCholesky {
 
   /// z = -(A + lambda I)^-1 g.
   void solve(const Rows<S>& g, Rows<S>& z) const {
-    if (n_ > unrolled || n_ == 0) return solve_any(g, z);
-    detail::with_constant<unrolled>(n_, [&](auto n) { solve_unrolled<n>(g, z); });
+    if (n_ > unrolled || n_ == 0) return solve_sized<0>(g, z);
+    detail::with_constant<unrolled>(n_, [&](auto n) { solve_sized<n>(g, z); });
   }
 
   /// z'(A + lambda I)^-1 z, using `work` (n rows).
@@ -93,19 +93,6 @@ class SmallCholesky {
     return well_conditioned(least, largest);
   }
 
-  void solve_any(const Rows<S>& g, Rows<S>& z) const {
-    for (int u = 0; u < n_; ++u) {
-      Wide<S> s = -Wide<S>::load(g[row(u)]);
-      for (int w = 0; w < u; ++w) s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(z[row(w)]), s);
-      s.store(z[row(u)]);
-    }
-    for (int u = n_ - 1; u >= 0; --u) {
-      Wide<S> s = Wide<S>::load(z[row(u)]) * Wide<S>::load(inverse_pivot_[row(u)]);
-      for (int w = u + 1; w < n_; ++w) s = fnma(Wide<S>::load(l_[at(w, u)]), Wide<S>::load(z[row(w)]), s);
-      s.store(z[row(u)]);
-    }
-  }
-
   /// What follows is the same, in the same order, with the numbers of a row of L in registers.
   template <int n>
   WideMask<S> factorize_unrolled(const Rows<S>& a, const Wide<S>& lambda, int offset) {
@@ -133,21 +120,23 @@ class SmallCholesky {
     return well_conditioned(least, largest);
   }
 
-  template <int n>
-  void solve_unrolled(const Rows<S>& g, Rows<S>& z) const {
-    Wide<S> s[n];
+  /// `fixed`: n, or 0 where it is known only now.
+  template <int fixed>
+  void solve_sized(const Rows<S>& g, Rows<S>& z) const {
+    const int n = fixed > 0 ? fixed : n_;
 #pragma GCC unroll 8
     for (int u = 0; u < n; ++u) {
-      s[u] = -Wide<S>::load(g[row(u)]);
+      Wide<S> s = -Wide<S>::load(g[row(u)]);
 #pragma GCC unroll 8
-      for (int w = 0; w < u; ++w) s[u] = fnma(Wide<S>::load(l_[at(u, w)]), s[w], s[u]);
+      for (int w = 0; w < u; ++w) s = fnma(Wide<S>::load(l_[at(u, w)]), Wide<S>::load(z[row(w)]), s);
+      s.store(z[row(u)]);
     }
 #pragma GCC unroll 8
     for (int u = n - 1; u >= 0; --u) {
-      s[u] = s[u] * Wide<S>::load(inverse_pivot_[row(u)]);
+      Wide<S> s = Wide<S>::load(z[row(u)]) * Wide<S>::load(inverse_pivot_[row(u)]);
 #pragma GCC unroll 8
-      for (int w = u + 1; w < n; ++w) s[u] = fnma(Wide<S>::load(l_[at(w, u)]), s[w], s[u]);
-      s[u].store(z[row(u)]);
+      for (int w = u + 1; w < n; ++w) s = fnma(Wide<S>::load(l_[at(w, u)]), Wide<S>::load(z[row(w)]), s);
+      s.store(z[row(u)]);
     }
   }
 

@@ -1,7 +1,7 @@
 """Training loss against time: Hessian-free beside Adam, SGD and L-BFGS on small deep autoencoders.
 
 Networks of tanh units with a linear code and sparse initialization, in NumPy and float32 for all. "digits":
-scikit-learn's 1797, 64-100-50-25-6 and back. "CURVES": 20,000 generated images (kfac_data.py),
+scikit-learn's 1797, 64-100-50-25-6 and back. "CURVES": 20,000 generated images (training_tasks.py),
 784-400-200-100-50-25-6 and back, few settings and one start. Loss: cross-entropy in nats an image above the
 entropy of the data, on all images, which is what this bench is about: no test set.
 
@@ -21,7 +21,6 @@ draws bench/results/autoencoder.json: loss against seconds, and against passes o
 
 from __future__ import annotations
 
-import itertools
 import json
 import statistics
 import sys
@@ -34,41 +33,40 @@ from typing import Any
 import numpy as np
 
 import autoencoder_train as train
-import kfac_data
+import training_tasks
 from autoencoder_network import Array, Autoencoder
+from training_tasks import settings_grid
 
 BUDGET = 24.0  # seconds
 POINTS = 60  # of a curve
 Optimizers = dict[str, tuple[Callable[..., train.Steps], list[dict[str, Any]]]]
 
 
-def _grid(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
-    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
-
-
 OPTIMIZERS: Optimizers = {
-    "Adam": (train.adam, _grid(rate=(4e-3, 8e-3), batch=(100, 200, 400))),
-    "SGD, Nesterov": (train.nesterov, _grid(rate=(0.02, 0.04), batch=(25, 50))),
-    "L-BFGS": (train.lbfgs, _grid(memory=(20, 100))),
-    "Hessian-free": (train.hessian_free, _grid(preconditioner=("none",), damping=(0.1, 1.0))),
+    "Adam": (train.adam, settings_grid(rate=(4e-3, 8e-3), batch=(100, 200, 400))),
+    "SGD, Nesterov": (train.nesterov, settings_grid(rate=(0.02, 0.04), batch=(25, 50))),
+    "L-BFGS": (train.lbfgs, settings_grid(memory=(20, 100))),
+    "Hessian-free": (train.hessian_free, settings_grid(preconditioner=("none",), damping=(0.1, 1.0))),
     "Hessian-free, Fisher diagonal": (
         train.hessian_free,
-        _grid(preconditioner=("fisher",), min_damping=(1e-5, 1e-4), progress_tolerance=(5e-4, 1e-3)),
+        settings_grid(preconditioner=("fisher",), min_damping=(1e-5, 1e-4), progress_tolerance=(5e-4, 1e-3)),
     ),
     "Hessian-free, Kronecker": (
         train.hessian_free,
-        _grid(preconditioner=("kronecker",), min_damping=(1e-4, 1e-3), progress_tolerance=(5e-3, 1e-2)),
+        settings_grid(
+            preconditioner=("kronecker",), min_damping=(1e-4, 1e-3), progress_tolerance=(5e-3, 1e-2)
+        ),
     ),
 }
 LARGE: Optimizers = {
-    "Adam": (train.adam, _grid(rate=(1e-3, 2e-3), batch=(50,))),
+    "Adam": (train.adam, settings_grid(rate=(1e-3, 2e-3), batch=(50,))),
     "Hessian-free, Fisher diagonal": (
         train.hessian_free,
-        _grid(preconditioner=("fisher",), min_damping=(1e-5,), progress_tolerance=(5e-4, 5e-3)),
+        settings_grid(preconditioner=("fisher",), min_damping=(1e-5,), progress_tolerance=(5e-4, 5e-3)),
     ),
     "Hessian-free, Kronecker": (
         train.hessian_free,
-        _grid(preconditioner=("kronecker",), min_damping=(1e-4,), progress_tolerance=(5e-4, 5e-3)),
+        settings_grid(preconditioner=("kronecker",), min_damping=(1e-4,), progress_tolerance=(5e-4, 5e-3)),
     ),
 }
 
@@ -87,8 +85,8 @@ class Task:
 
 
 TASKS = {
-    "digits": Task(kfac_data.digits, [64, 100, 50, 25, 6], OPTIMIZERS),
-    "CURVES": Task(kfac_data.curves, [784, 400, 200, 100, 50, 25, 6], LARGE, 2.5, (0,)),
+    "digits": Task(training_tasks.digits, [64, 100, 50, 25, 6], OPTIMIZERS),
+    "CURVES": Task(training_tasks.curves, [784, 400, 200, 100, 50, 25, 6], LARGE, 2.5, (0,)),
 }
 
 
@@ -101,7 +99,7 @@ def run(
     settings: dict[str, Any],
 ) -> dict[str, Any]:
     """One training: its curve as (seconds, epochs, loss), and how many steps it made."""
-    network, least = Autoencoder(widths), kfac_data.entropy(images)
+    network, least = Autoencoder(widths), training_tasks.entropy(images)
     spent, began = 0.0, time.process_time()
     steps = steps_of(
         network, images, seed, lambda: (spent + time.process_time() - began) / budget, **settings
@@ -177,7 +175,7 @@ def autoencoder(budget: float = BUDGET) -> dict[str, Any]:
             "budget": seconds,
             "widths": task.widths,
             "images": len(images),
-            "entropy": kfac_data.entropy(images),
+            "entropy": training_tasks.entropy(images),
         }
     return {"tables": tables, "setup": setup}
 
@@ -219,7 +217,7 @@ def plot(record: dict[str, Any], path: Path) -> None:
             panels, ("seconds", "passes over the images, losses and products too"), strict=True
         ):
             axes.set(xlabel=name, xscale="log", yscale="log", title=label)
-            axes.grid(alpha=0.3)
+            axes.settings_grid(alpha=0.3)
         panels[0].set_ylabel("loss above the entropy, nats an image")
         panels[0].legend(fontsize=7)
     figure.savefig(path, dpi=150)

@@ -2,7 +2,7 @@
 
 Question. When does K-FAC reach the training loss that the better of tuned Adam and SGD has at the end?
 
-"CURVES": 20,000 generated images (kfac_data.py), 784-400-200-100-50-25-6 and back. "digits": scikit-
+"CURVES": 20,000 generated images (training_tasks.py), 784-400-200-100-50-25-6 and back. "digits": scikit-
 learn's 1797, 64-100-50-25-6 and back. Float32, two threads, both passes written out in torch and shared
 (kfac_autoencoder.py); loss in nats an image above the entropy of the data, on all images: this is about
 optimization, not about a test set. Sparse initialization for all; Adam and SGD with a cosine decay of
@@ -24,7 +24,9 @@ from time import perf_counter
 from typing import Any
 
 import environment
+import training_tasks
 from kfac_worker import called
+from training_tasks import settings_grid
 
 BUDGET = 60.0  # seconds
 SEEDS = (0, 1, 2)  # the first one is searched on
@@ -32,10 +34,6 @@ POINTS = 48  # of a curve
 THREADS = 2
 DIVERGED = 1e6  # nats
 LIMIT = 1200.0  # seconds for a run with what it evaluates
-
-
-def _grid(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
-    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
 # on CURVES the best of some 20 settings of Adam and 10 of SGD, found before, and the other nonlinearity;
@@ -50,10 +48,10 @@ PROBLEMS: dict[str, dict[str, Any]] = {
                 {"method": "Adam", "activation": "sigmoid", "rate": 2e-3, "batch": 50},
                 {"method": "Adam", "activation": "tanh", "rate": 1e-3, "batch": 50},
             ],
-            "SGD, Nesterov": _grid(
+            "SGD, Nesterov": settings_grid(
                 method=("SGD",), activation=("sigmoid", "tanh"), rate=(0.015,), batch=(50,)
             ),
-            "K-FAC": _grid(damping=(1e-2,), batch=(300,), growth=(400.0,), most=(4000,)),
+            "K-FAC": settings_grid(damping=(1e-2,), batch=(300,), growth=(400.0,), most=(4000,)),
         },
     },
     "digits": {
@@ -61,9 +59,11 @@ PROBLEMS: dict[str, dict[str, Any]] = {
         "widths": [64, 100, 50, 25, 6],
         "budget": 0.25,  # of CURVES'
         "settings": {
-            "Adam": _grid(method=("Adam",), activation=("tanh",), rate=(4e-3, 8e-3, 1.6e-2), batch=(50,))
-            + _grid(method=("Adam",), activation=("sigmoid",), rate=(8e-3,), batch=(50,)),
-            "SGD, Nesterov": _grid(
+            "Adam": settings_grid(
+                method=("Adam",), activation=("tanh",), rate=(4e-3, 8e-3, 1.6e-2), batch=(50,)
+            )
+            + settings_grid(method=("Adam",), activation=("sigmoid",), rate=(8e-3,), batch=(50,)),
+            "SGD, Nesterov": settings_grid(
                 method=("SGD",), activation=("tanh",), rate=(0.02, 0.04, 0.08), batch=(25, 50)
             ),
             "K-FAC": [
@@ -81,13 +81,16 @@ def run(
     """One training, in this process: its curve as (seconds, loss), and how many steps it made."""
     import torch
 
-    import kfac_data
     import kfac_train
     from kfac_autoencoder import Network
 
     torch.set_grad_enabled(False)
-    images = kfac_data.curves(count or kfac_data.CURVES) if data == "curves" else kfac_data.digits()[:count]
-    least, x = kfac_data.entropy(images), torch.from_numpy(kfac_data.homogeneous(images))
+    images = (
+        training_tasks.curves(count or training_tasks.CURVES)
+        if data == "curves"
+        else training_tasks.digits()[:count]
+    )
+    least, x = training_tasks.entropy(images), torch.from_numpy(training_tasks.homogeneous(images))
     options = dict(settings)
     net = Network(widths, options.pop("activation", "tanh"))
     steps_of = kfac_train.first_order if "method" in options else kfac_train.kfac

@@ -6,6 +6,11 @@
 namespace osculate::python {
 namespace {
 
+// What python/osculate/_natural_control.py counts on.
+static_assert(static_cast<int>(KlKind::fixed) == 0 && static_cast<int>(KlKind::line_search) == 1 &&
+              static_cast<int>(KlKind::trust_region) == 2);
+static_assert(static_cast<int>(Verdict::accept) == 0 && static_cast<int>(Verdict::rescale) == 1);
+
 /// A loss, its gradient, and direction(x, g) -> (d, status): Python has checked what they return.
 struct NaturalFunctions {
   using Scalar = double;

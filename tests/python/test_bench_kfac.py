@@ -12,7 +12,6 @@ import pytest
 
 import environment
 import fisher
-import kfac_data
 import kfac_linalg
 import kfac_overhead
 import kfac_peers
@@ -21,6 +20,7 @@ import kfac_training
 import kfac_worker
 import report
 import run
+import training_tasks
 
 WIDTHS = [12, 9, 5, 3]
 
@@ -65,7 +65,7 @@ def test_every_case_is_timed_once_a_round() -> None:
 
 
 def test_curves_pass_through_the_image_and_their_entropy_is_the_least_loss() -> None:
-    images = kfac_data.curves(50, seed=1)
+    images = training_tasks.curves(50, seed=1)
     assert images.shape == (50, 784)
     assert images.dtype == np.float32
     assert 0 <= images.min() < 1e-6
@@ -73,7 +73,7 @@ def test_curves_pass_through_the_image_and_their_entropy_is_the_least_loss() -> 
     x = images.astype(np.float64)
     logits = np.log(np.clip(x, 1e-12, None)) - np.log(np.clip(1 - x, 1e-12, None))
     loss = (np.logaddexp(0, logits) - x * logits).sum() / 50
-    assert kfac_data.entropy(images) == pytest.approx(loss, rel=1e-6)
+    assert training_tasks.entropy(images) == pytest.approx(loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("activation", ["tanh", "sigmoid"])
@@ -83,7 +83,7 @@ def test_network_agrees_with_autograd(activation: str) -> None:
 
     net = Network(WIDTHS, activation)
     random = np.random.default_rng(0)
-    x = torch.from_numpy(kfac_data.homogeneous(random.random((20, 12), np.float32)))
+    x = torch.from_numpy(training_tasks.homogeneous(random.random((20, 12), np.float32)))
     theta, out = net.start(0), torch.empty(net.n)
     direction = torch.from_numpy(random.standard_normal(net.n, np.float32))
     nonlinear = torch.sigmoid if activation == "sigmoid" else torch.tanh
@@ -116,7 +116,9 @@ def test_every_optimizer_of_the_training_bench_reduces_the_loss(problem: str) ->
     import kfac_train
     from kfac_autoencoder import Network
 
-    images = torch.from_numpy(kfac_data.homogeneous(np.random.default_rng(0).random((200, 12), np.float32)))
+    images = torch.from_numpy(
+        training_tasks.homogeneous(np.random.default_rng(0).random((200, 12), np.float32))
+    )
     for grid in kfac_training.PROBLEMS[problem]["settings"].values():
         options = dict(grid[0])
         net = Network(WIDTHS, options.pop("activation", "tanh"))

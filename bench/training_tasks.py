@@ -1,4 +1,4 @@
-"""Images for the training benches: CURVES, generated, and scikit-learn's digits.
+"""What the training benches share: grids of settings, and images, CURVES and scikit-learn's digits.
 
 CURVES is what deep autoencoders are compared on since G. E. Hinton and R. R. Salakhutdinov (Science 313,
 2006, doi:10.1126/science.1127647): smooth curves through three random points. Theirs are not to be had,
@@ -8,12 +8,20 @@ Gaussian width.
 
 from __future__ import annotations
 
+import itertools
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 Array = NDArray[np.float32]
 SIDE, PEN, INK, PLACES, MARGIN = 28, 0.7, 2.0, 64, 4.0  # pixels, but for INK and PLACES along a curve
 CURVES, CHUNK = 20_000, 2000
+
+
+def settings_grid(**values: tuple[Any, ...]) -> list[dict[str, Any]]:
+    """All combinations of settings."""
+    return [dict(zip(values, chosen, strict=True)) for chosen in itertools.product(*values.values())]
 
 
 def curves(count: int = CURVES, seed: int = 0) -> Array:

@@ -217,7 +217,7 @@ def plot(record: dict[str, Any], path: Path) -> None:
             panels, ("seconds", "passes over the images, losses and products too"), strict=True
         ):
             axes.set(xlabel=name, xscale="log", yscale="log", title=label)
-            axes.settings_grid(alpha=0.3)
+            axes.grid(alpha=0.3)
         panels[0].set_ylabel("loss above the entropy, nats an image")
         panels[0].legend(fontsize=7)
     figure.savefig(path, dpi=150)

@@ -165,7 +165,7 @@ class Fitter<S>::Worker {
     }
     fit = queue_.list ? (*queue_.list)[size(at_)] : at_;
     ++at_;
-    const std::ptrdiff_t soon = at_ + lanes<S>;
+    const std::ptrdiff_t soon = at_ + lanes<S> / 4;  // about as many as end in a round
     if (soon < end_) exchange_.prefetch(queue_.list ? (*queue_.list)[size(soon)] : soon);
     return true;
   }

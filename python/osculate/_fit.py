@@ -92,7 +92,9 @@ def fit(
     max_iterations : int, optional
         Most accepted steps; default no limit but that of 100 P evaluations.
     ftol, xtol, gtol : float or None, optional
-        Tolerances as in `least_squares`; the defaults fit the precision. None switches a test off.
+        Tolerances as in `least_squares`; the defaults fit the precision. None switches a test off. A last
+        step that ftol allows and whose end the steps before foretell is taken without an evaluation there;
+        errors are those of the point before it, to about 500 ftol (5e-6) of J'J. ftol=None: never.
     covariance : bool or "model", default True
         Whether to keep the covariances of the parameters; `stderr` is there without. For robust losses they
         are those of the scatter (sandwich); "model": of the curvature alone, as `least_squares` has them.

@@ -38,6 +38,48 @@ def test_covariances_are_those_of_curve_fit(weighted: bool, absolute: bool) -> N
         np.testing.assert_allclose(result.redchi[k], chi_square / (X.size - 3), rtol=1e-9)
 
 
+@pytest.mark.parametrize("loss", ["linear", "soft_l1", "poisson"])
+@pytest.mark.parametrize("bounded", [False, True])
+@pytest.mark.parametrize("traced", [False, True])
+def test_a_last_step_without_evaluation_ends_where_one_with_it_does(
+    loss: str, bounded: bool, traced: bool
+) -> None:
+    start, y = peaks(400)
+    if loss == "poisson":
+        start[:, 3] = 1
+        y = np.random.default_rng(2).poisson(
+            [peak(X, *(20 * start[k, :1]), *start[k, 1:]) for k in range(400)]
+        )
+        start[:, 0] *= 20
+    options: dict[str, Any] = {"loss": loss, "batched": None if traced else True}
+    if bounded:
+        options["bounds"] = ([0, -5, 0.1, -5], [1e3, 5, 5, 50])
+    evaluated = [0]
+
+    def model(x: Any, *p: Any) -> Any:
+        evaluated[0] += np.size(p[0])
+        return peak(x, *p)
+
+    shorter = osculate.fit(model, X, y, start, **options)
+    fewer, evaluated[0] = evaluated[0], 0
+    whole = osculate.fit(model, X, y, start, ftol=None, **options)
+    assert traced or fewer < 0.95 * evaluated[0]
+    assert shorter.success.all()
+    good = whole.success  # differences may be too noisy for the other tests
+    assert good.mean() > 0.99
+    off = np.abs(shorter.params - whole.params)[good] / whole.stderr[good]
+    assert 0 < off.max() <= 1e-3
+    for name, rtol in (("cost", 1e-8), ("redchi", 1e-8), ("stderr", 1e-4)):
+        np.testing.assert_allclose(getattr(shorter, name)[good], getattr(whole, name)[good], rtol=rtol)
+
+
+@pytest.mark.parametrize("ftol", [1e-10, 1e-12])
+def test_the_errors_of_a_last_step_without_evaluation_follow_ftol(ftol: float) -> None:
+    result = osculate.fit(decay, X, Y, P0, ftol=ftol)
+    exact = osculate.fit(decay, X, Y, P0, ftol=None, xtol=1e-13, gtol=1e-13)
+    np.testing.assert_allclose(result.stderr, exact.stderr, rtol=max(1e-10, 1e3 * ftol))
+
+
 def test_covariances_are_symmetric_and_their_diagonal_is_of_the_errors() -> None:
     result = osculate.fit(decay, X, Y, P0)
     np.testing.assert_array_equal(result.covariance, np.swapaxes(result.covariance, -1, -2))

@@ -197,7 +197,7 @@ def test_poisson_fits_maximize_the_likelihood() -> None:
 @pytest.mark.parametrize("dtype", [np.uint16, np.float32, np.float64])
 def test_poisson_covariances_are_the_inverse_of_fishers_matrix(dtype: Any) -> None:
     result = osculate.fit(peak, X, COUNTS.astype(dtype), PEAK.T, loss="poisson")
-    rtol = 1e-9 if result.params.dtype == np.float64 else 1e-4  # condition about 1e3
+    rtol = 3e-5 if result.params.dtype == np.float64 else 1e-4  # 5e-6 in J'J, its condition about 1e3
     for p, covariance in zip(result.params.astype(float), result.covariance, strict=True):
         J, f = peak_jacobian(p), peak(X, *p)
         expected = np.linalg.inv(J.T @ (J / f[:, np.newaxis]))

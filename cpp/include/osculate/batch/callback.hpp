@@ -64,7 +64,7 @@ class CallbackFitter::Worker {
     for (const auto& group : groups_)
       for (int lane = 0; lane < group->capacity(); ++lane) refill(*group, lane);
     while (!stopped()) {
-      for (const auto& group : groups_) group->propose();
+      for (const auto& group : groups_) f_.done_ += group->propose([&](int lane) { refill(*group, lane); });
       if (!values(false)) return;
       const auto [slopes, count] = this->slopes();
       for (const auto& group : groups_) {

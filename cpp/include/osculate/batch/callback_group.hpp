@@ -3,6 +3,8 @@
 //   propose() | place_values, evaluate, take_values | place_slopes, evaluate, take_slopes -> lanes that ended
 // Derivatives are asked for only where the step is not refused for its cost already.
 
+#include <bit>
+
 #include "callback_model.hpp"
 #include "callback_sums.hpp"
 #include "exchange.hpp"
@@ -53,7 +55,11 @@ class CallbackGroup {
     lanes_.active[0][lane] = 1;
   }
 
-  void propose() { lanes_.propose(); }
+  /// As judge(), of lanes whose last step needs no evaluation.
+  template <class Refill>
+  int propose(Refill&& refill) {
+    return lanes_.propose() ? turn_over(refill) : 0;
+  }
 
   /// How many rows the values take: one for each lane that is at work.
   std::ptrdiff_t value_rows() {
@@ -130,15 +136,7 @@ class CallbackGroup {
   /// have ended; returns how many have.
   template <class Refill>
   int judge(Refill&& refill) {
-    if (at_work_.empty() || !lanes_.judge()) return 0;
-    int ended = 0;
-    for (const int lane : at_work_) {
-      if (lanes_.status[0][lane] == double(static_cast<int>(Status::not_run))) continue;
-      exchange_.write(slots_[lane], lane, lanes_, parameters_);
-      ++ended;
-      refill(lane);
-    }
-    return ended;
+    return !at_work_.empty() && lanes_.judge() ? turn_over(refill) : 0;
   }
 
   /// Covariances from the scores of the points, where the lanes' fits have ended.
@@ -151,6 +149,17 @@ class CallbackGroup {
 
  private:
   static std::size_t size(std::ptrdiff_t n) { return static_cast<std::size_t>(n); }
+
+  template <class Refill>
+  int turn_over(Refill&& refill) {
+    const std::uint32_t ended = lanes_.ended();
+    for (std::uint32_t left = ended; left != 0; left &= left - 1) {
+      const int lane = std::countr_zero(left);
+      exchange_.write(slots_[lane], lane, lanes_, parameters_);
+      refill(lane);
+    }
+    return std::popcount(ended);
+  }
 
   void place_row(int lane, std::ptrdiff_t row, std::ptrdiff_t count, double* parameters,
                  std::ptrdiff_t* fits) const {

@@ -100,7 +100,7 @@ class Fitter<S>::Worker {
     bool any = false;
     for (int lane = 0; lane < lanes<S>; ++lane) any = refill(lane) || any;
     while (any && !stopped()) {
-      group_.propose();
+      if (group_.propose() && !turn_over()) break;
       interpreter_(place_parameters(), group_.at_trial);
       if (group_.judge()) any = turn_over();
     }

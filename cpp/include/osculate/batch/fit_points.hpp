@@ -55,7 +55,7 @@ class PointFitter {
       group_.start(0);
       do {
         if (!go_on([&] { return fit; })) return false;
-        group_.propose();
+        if (group_.propose()) break;
         evaluate(has_weights_ ? weighted_run_ : plain_run_, weighted_run_, group_.trial);
       } while (!group_.judge());
       exchange_.write(slot_, 0, group_, parameters_);

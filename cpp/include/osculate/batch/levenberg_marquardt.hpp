@@ -4,12 +4,15 @@
 // masks where the scalar code branches. A lane that ends is free for the next problem while the others go on.
 // The order is
 //   start(lane) | propose(), evaluate the model at `trial`, judge() -> lanes that have ended
+// where propose() ends lanes as well, which can be started anew before the evaluation: those whose last step
+// needs none (promise.hpp).
 // Where stop.hpp looks at single residuals (Status::residual) the sums over the points are looked at here.
 
 #include <cmath>
 
 #include "../status.hpp"
 #include "interpreter.hpp"
+#include "promise.hpp"
 #include "step.hpp"
 #include "trust_region.hpp"
 
@@ -75,12 +78,14 @@ class LaneGroup {
     return bounded_ && ((at <= lower[row(k)][lane] && g > 0) || (at >= upper[row(k)][lane] && g < 0));
   }
 
-  /// Sets `trial` for the lanes that go on.
-  void propose() {
-    for_parts<S>([this](int offset) {
+  /// Sets `trial` for the lanes that go on. True when a lane has ended: its status is set.
+  bool propose() {
+    bool any = false;
+    for_parts<S>([&](int offset) {
       offset_ = offset;
-      propose_part();
+      any = propose_part() || any;
     });
+    return any;
   }
 
   /// Takes the normal equations at `trial` into account. True when a lane has ended: its status is set.
@@ -118,9 +123,9 @@ class LaneGroup {
     }
   };
 
-  void propose_part() {
+  bool propose_part() {
     const WideMask<S> going = set(active) & !set(starting_);
-    if (!going.any()) return;
+    if (!going.any()) return false;
     const Wide<S> zero(0);
     const bool free = !bounded_ && !some_without_influence_;
     for (int k = 0; k < n_ && !free; ++k) {
@@ -146,6 +151,29 @@ class LaneGroup {
       }
       put(trial, k, choose(going, to, get(trial, k)));
     }
+    promise_(n_, x, trial, normal.gradient, normal.matrix, square_scale_, offset());
+    WideMask<S> last =
+        promise_.last(going, damping, get(normal.cost, 0), options_.ftol, confirming_, offset());
+    for (int k = 0; k < n_ && bounded_; ++k)
+      last = last & (Wide<S>::load(step_.displacement[row(k)]) == zero);
+    if (!last.any()) return false;
+    finish(last);
+    return true;
+  }
+
+  /// Moves lanes to `trial` by what their normal equations say of it.
+  void finish(const WideMask<S>& last) {
+    for (int u = 0; u < n_; ++u) {
+      Wide<S> g = get(normal.gradient, u);
+      for (int v = 0; v < n_; ++v)
+        g = fma(get(normal.matrix, u >= v ? packed(u, v) : packed(v, u)), get(trial, v) - get(x, v), g);
+      put(end_gradient_, u, g);
+    }
+    move(normal.gradient, end_gradient_, n_, last);
+    move(x, trial, n_, last);
+    update(normal.cost, last, get(normal.cost, 0) - get(promise_.predicted, 0));
+    update(iterations, last, get(iterations, 0) + Wide<S>(1));
+    update(status, last, value(Status::cost));
   }
 
   bool judge_part() {
@@ -156,25 +184,19 @@ class LaneGroup {
     update(evaluations, running, get(evaluations, 0) + one);
 
     // What the step promised and what came of it.
-    Wide<S> slope(0), curvature(0), square_step(0), square_x(0);
-    for (int u = 0; u < n_; ++u) {
-      const Wide<S> s = get(trial, u) - get(x, u);
-      slope = fma(get(normal.gradient, u), s, slope);
-      Wide<S> b = Wide<S>(S(0.5)) * get(normal.matrix, packed(u, u)) * s;
-      for (int v = 0; v < u; ++v) b = fma(get(normal.matrix, packed(u, v)), get(trial, v) - get(x, v), b);
-      curvature = fma(b, s, curvature);
-      square_step = fma(get(square_scale_, u) * s, s, square_step);
-    }
-    const Wide<S> predicted = -slope - curvature;
+    const Wide<S> predicted = get(promise_.predicted, 0), slope = get(promise_.slope, 0),
+                  square_step = get(promise_.square_step, 0);
     const Wide<S> actual = choose(finite_there, cost - cost_there, -infinity);
     const Wide<S> ratio = choose(predicted > zero, actual / predicted, -infinity);
     const WideMask<S> accepted = going & (ratio >= Wide<S>(S(1e-4)));
     const WideMask<S> rejected = going & !accepted;
     const bool any_rejected = rejected.any();
+    promise_.remember(n_, accepted, ratio, normal.matrix, at_trial.matrix, inverse_scale_, offset());
     const WideMask<S> give_up =
         region_.judge(going, accepted, actual, slope, ratio, sqrt(square_step), offset());
 
     // stop.hpp: after_trial. Cosines and lengths are compared by their squares.
+    Wide<S> square_x(0);
     for (int u = 0; u < n_; ++u) {
       const Wide<S> point = choose(accepted, get(trial, u), get(x, u));
       square_x = fma(get(square_scale_, u) * point, point, square_x);
@@ -311,6 +333,8 @@ class LaneGroup {
   bool bounded_;
   Rows<S> square_scale_{rows(n_)}, inverse_scale_{rows(n_)}, low_{rows(n_)}, high_{rows(n_)};
   LaneTrustRegion<S> region_;
+  LanePromise<S> promise_;
+  Rows<S> end_gradient_{rows(n_)};
   Rows<S> terms_{1};
   Rows<S> measure_{1};  ///< the square of the gradient's cosine, times |r|^2
   Rows<S> starting_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};

@@ -1,6 +1,8 @@
 #pragma once
 // Gram matrix of tiles: sums over points of the products of columns, for every lane. What is summed stays in
-// registers while a block of columns goes by; more columns than fit are taken in square blocks.
+// registers while a block of columns goes by; more columns than fit are taken in square blocks. Sums are kept
+// in registers only where gcc unrolls the loops over columns early, hence the pragmas; and sums are sums and
+// not products with 1 because some processors add beside their multipliers.
 
 #include "wide.hpp"
 
@@ -29,30 +31,39 @@ namespace detail {
 #if defined(__AVX512F__)
 inline constexpr int whole_block = 6, square_block = 4;  // 32 vector registers
 #else
-inline constexpr int whole_block = 4, square_block = 3;  // 16
+inline constexpr int whole_block = 3, square_block = 3;  // 16
 #endif
 
 /// gram rows of columns [first, first + R) among themselves and, with `with_sums`, the sums of those columns.
-/// With `minus` the first column is read less `data`.
+/// With `minus` the first column is read less `data`, and written so where `keep` is given.
 template <class S, int R, bool with_sums, bool minus>
-void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums, const S* data) {
-  const Pack<S> one(S(1));  // gcc 12 keeps sums in memory that are a + b, and those of products in registers
+void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums, const S* data,
+                    S* keep = nullptr) {
   for (int g = 0; g < packs<S>; ++g) {
     Pack<S> acc[R * (R + 1) / 2], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
     for (Pack<S>& a : sum) a = Pack<S>(S(0));
     const S* at[R];
+#pragma GCC unroll 8
     for (int u = 0; u < R; ++u) at[u] = columns[first + u] + g * width<S>;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       Pack<S> value[R];
+#pragma GCC unroll 8
       for (int u = 0; u < R; ++u) value[u] = Pack<S>::load_aligned(at[u] + i * lanes<S>);
-      if constexpr (minus) value[0] -= Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
+      if constexpr (minus) {
+        value[0] -= Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
+        if (keep) value[0].store_aligned(keep + i * lanes<S> + g * width<S>);
+      }
+#pragma GCC unroll 8
       for (int u = 0; u < R; ++u) {
+#pragma GCC unroll 8
         for (int v = 0; v <= u; ++v) acc[packed(u, v)] = xsimd::fma(value[u], value[v], acc[packed(u, v)]);
-        if constexpr (with_sums) sum[u] = xsimd::fma(value[u], one, sum[u]);
+        if constexpr (with_sums) sum[u] += value[u];
       }
     }
+#pragma GCC unroll 8
     for (int u = 0; u < R; ++u) {
+#pragma GCC unroll 8
       for (int v = 0; v <= u; ++v)
         acc[packed(u, v)].store_aligned(gram + packed(first + u, first + v) * lanes<S> + g * width<S>);
       if constexpr (with_sums) sum[u].store_aligned(sums + (first + u) * lanes<S> + g * width<S>);
@@ -64,7 +75,6 @@ void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gra
 /// among themselves, with the sums of those columns where `sums` is given.
 template <class S, int R, int C, bool diagonal, bool with_sums>
 void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_t n, S* gram, S* sums) {
-  const Pack<S> one(S(1));
   for (int g = 0; g < packs<S>; ++g) {
     Pack<S> acc[R * C], own[diagonal ? R * (R + 1) / 2 : 1], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
@@ -72,20 +82,27 @@ void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_
     for (Pack<S>& a : sum) a = Pack<S>(S(0));
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       Pack<S> other[C], value[R];
+#pragma GCC unroll 8
       for (int v = 0; v < C; ++v)
         other[v] = Pack<S>::load_aligned(columns[column + v] + i * lanes<S> + g * width<S>);
+#pragma GCC unroll 8
       for (int u = 0; u < R; ++u) {
         value[u] = Pack<S>::load_aligned(columns[row + u] + i * lanes<S> + g * width<S>);
+#pragma GCC unroll 8
         for (int v = 0; v < C; ++v) acc[u * C + v] = xsimd::fma(value[u], other[v], acc[u * C + v]);
         if constexpr (diagonal)
+#pragma GCC unroll 8
           for (int v = 0; v <= u; ++v) own[packed(u, v)] = xsimd::fma(value[u], value[v], own[packed(u, v)]);
-        if constexpr (with_sums) sum[u] = xsimd::fma(value[u], one, sum[u]);
+        if constexpr (with_sums) sum[u] += value[u];
       }
     }
     const auto place = [&](int u, int v) { return gram + packed(u, v) * lanes<S> + g * width<S>; };
+#pragma GCC unroll 8
     for (int u = 0; u < R; ++u) {
+#pragma GCC unroll 8
       for (int v = 0; v < C; ++v) acc[u * C + v].store_aligned(place(row + u, column + v));
       if constexpr (diagonal)
+#pragma GCC unroll 8
         for (int v = 0; v <= u; ++v) own[packed(u, v)].store_aligned(place(row + u, row + v));
       if constexpr (with_sums) sum[u].store_aligned(sums + (row + u) * lanes<S> + g * width<S>);
     }
@@ -109,26 +126,22 @@ void with_constant(int n, F&& f) {
 template <class S>
 void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums, S* first = nullptr,
                 const S* data = nullptr) {
-  if (data && count <= detail::whole_block) {
-    detail::with_constant<detail::whole_block>(count, [&](auto r) {
-      sums ? detail::diagonal_block<S, r, true, true>(columns, 0, n, gram, sums, data)
-           : detail::diagonal_block<S, r, false, true>(columns, 0, n, gram, nullptr, data);
-    });
-    return;
-  }
-  if (data)
-    for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
-      (Pack<S>::load_aligned(first + i) - Pack<S>::load_aligned(data + i)).store_aligned(first + i);
   constexpr int square = detail::square_block;
   const int block = count <= detail::whole_block ? count : square;
   for (int row = 0; row < count; row += block) {
     const int rows = std::min(block, count - row);
     const bool together = row > 0 && rows <= 2;  // few enough sums to go along with a square block
-    detail::with_constant<detail::whole_block>(rows, [&](auto r) {
-      if (!together && sums) detail::diagonal_block<S, r, true, false>(columns, row, n, gram, sums, nullptr);
-      if (!together && !sums)
-        detail::diagonal_block<S, r, false, false>(columns, row, n, gram, nullptr, nullptr);
-    });
+    if (!together)
+      detail::with_constant<detail::whole_block>(rows, [&](auto r) {
+        if (data && row == 0) {
+          S* keep = rows < count ? first : nullptr;
+          sums ? detail::diagonal_block<S, r, true, true>(columns, 0, n, gram, sums, data, keep)
+               : detail::diagonal_block<S, r, false, true>(columns, 0, n, gram, nullptr, data, keep);
+        } else {
+          sums ? detail::diagonal_block<S, r, true, false>(columns, row, n, gram, sums, nullptr)
+               : detail::diagonal_block<S, r, false, false>(columns, row, n, gram, nullptr, nullptr);
+        }
+      });
     for (int column = 0; column < row; column += block)
       detail::with_constant<square>(rows, [&](auto r) {
         if constexpr (r <= 2) {

@@ -10,7 +10,8 @@ exponent, f - y (2), three columns: 10; W2 d, d^2, the exponent, f - y (2), two 
 exponents, f - y (3), two columns: 7; W4 the exponent, f - y (2), a column: 4. Each takes the time of one
 multiply-add, each exponential its own; both rates are measured (cpp/throughput.cpp). Loads, the transpose
 into lanes, the solve of the normal equations and the covariance take no time here. The evaluations per fit
-are one more than the fewest iterations, on average, of a peer all but 1% of whose fits are within 1e-4.
+are the fewest iterations, on average, of a peer all but 1% of whose fits are within 1e-4: the start takes
+one, and the end of the last step none where it is known to be converged (batch/promise.hpp).
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def throughput(threads: int, absent: dict[str, str]) -> list[dict[str, dict[str,
 
 def evaluations(rows: list[dict[str, Any]]) -> float | None:
     """Per fit, of the accurate peer that needs the fewest."""
-    known = [row["iterations"] + 1 for row in rows if "iterations" in row and row["within"] >= SHARE]
+    known = [row["iterations"] for row in rows if "iterations" in row and row["within"] >= SHARE]
     return min(known, default=None)
 
 

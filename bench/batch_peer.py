@@ -9,6 +9,7 @@ and reasons go back over a pipe.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import gc
 import importlib
 import multiprocessing
@@ -83,6 +84,20 @@ def _limit(threads: int) -> None:
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[-threads:])
 
 
+def _keep_memory() -> None:
+    """Have malloc keep what is freed, as after many calls, where it is glibc's.
+
+    What went back to the system must be fetched again by the next run, and on a virtual machine that costs
+    more than a small fit, at random: whether the host has taken the pages meanwhile. TinySolver's results
+    lie in memory that was touched before its clock starts.
+    """
+    mmap_max, trim_threshold = -4, -1  # M_MMAP_MAX and M_TRIM_THRESHOLD
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(mmap_max, 0)
+        mallopt(trim_threshold, -1)
+
+
 def _received(pipe: Connection) -> Any:
     """The next message, None when the bench is gone."""
     try:
@@ -94,6 +109,7 @@ def _received(pipe: Connection) -> Any:
 def serve(pipe: Connection, peer: Peer, threads: int) -> None:
     """Answer prepare, run and params until None comes; every answer is (value, None) or (None, reason)."""
     _limit(threads)
+    _keep_memory()
     os.environ.update(peer.environment)
     warnings.simplefilter("ignore")  # a loop over curve_fit would print one for each singular covariance
     runs: dict[str, Any] = {}

@@ -25,16 +25,17 @@ bool is_last(const Case& c) {
   fill(matrix, 2), fill(matrix_before, c.matrix), fill(scale, 2), fill(inverse_scale, std::sqrt(0.5));
   const auto step = [&](double s) {
     fill(trial, s), fill(gradient, -2 * s);
-    return promise(1, x, trial, gradient, matrix, scale, 0);
+    promise({}, 1, x, trial, gradient, matrix, scale);
+    return W::load(promise.predicted[0]);
   };
   step(std::sqrt(c.before));
   const WideMask<double> all = W(0) == W(0), none = !all;
-  promise.remember(1, c.accepted ? all : none, W(c.ratio), matrix_before, matrix, inverse_scale, 0);
+  promise.remember({}, 1, c.accepted ? all : none, W(c.ratio), matrix_before, matrix, inverse_scale);
   const W predicted = step(c.s);
   CHECK(!(abs(predicted - W(c.s * c.s)) > W(1e-12 * c.s * c.s)).any());
   CHECK(promise.square_step[0][0] == doctest::Approx(2 * c.s * c.s).epsilon(1e-14));
   const auto last = [&](const WideMask<double>& going) {
-    return promise.last(going, W(c.damping), W(c.cost), c.ftol, confirming, 0);
+    return promise.last({}, going, W(c.damping), W(c.cost), c.ftol, confirming);
   };
   CHECK(!last(none).any());
   const bool any = last(all).any();

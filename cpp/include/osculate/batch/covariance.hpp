@@ -43,13 +43,15 @@ class Covariance {
   bool full() const { return count_ == lanes<S>; }
   bool empty() const { return count_ == 0; }
 
-  /// Takes J'J of a lane; `fixed(k)` tells whether parameter k is not free.
+  /// Takes J'J of a lane; `fixed(k)` tells whether parameter k is not free, which with `all_free` none is.
   template <class Fixed>
-  void add(const Entry& entry, const Rows<S>& matrix, int lane, Fixed&& fixed) {
+  void add(const Entry& entry, const Rows<S>& matrix, int lane, bool all_free, Fixed&& fixed) {
     entries_[count_] = entry;
     for (int k = 0; k < packed(n_, 0); ++k) matrix_[row(k)][count_] = matrix[row(k)][lane];
     flags_[count_] = 0;
     for (int k = 0; k < n_; ++k) {
+      fixed_[row(k)][count_] = 0;
+      if (all_free) continue;
       fixed_[row(k)][count_] = fixed(k) ? S(1) : S(0);
       if (matrix[at(k, k)][lane] == 0) flags_[count_] |= flag_rank_deficient;  // without influence
     }

@@ -116,7 +116,7 @@ class Exchange {
       }
     out_.flags[fit] = static_cast<std::uint8_t>(flags);
     covariance_.add({fit, 2 * group.normal.cost[0][lane], slot.points}, group.normal.matrix, lane,
-                    [&](int k) { return group.fixed(k, lane); });
+                    group.all_free(), [&](int k) { return group.fixed(k, lane); });
     if (covariance_.full()) flush();
   }
 

@@ -28,7 +28,7 @@ struct LaneOptions {
 };
 
 template <class S>
-class LaneGroup {
+class LaneGroup : Part<S> {
   static std::size_t rows(int n) { return static_cast<std::size_t>(n); }
   int n_;
 
@@ -78,11 +78,14 @@ class LaneGroup {
     return bounded_ && ((at <= lower[row(k)][lane] && g > 0) || (at >= upper[row(k)][lane] && g < 0));
   }
 
+  /// Whether no variable of any lane is.
+  bool all_free() const { return !bounded_ && !some_without_influence_; }
+
   /// Sets `trial` for the lanes that go on. True when a lane has ended: its status is set.
   bool propose() {
     bool any = false;
-    for_parts<S>([&](int offset) {
-      offset_ = offset;
+    for_parts<S>([&](int first) {
+      this->offset = first;
       any = propose_part() || any;
     });
     return any;
@@ -91,25 +94,19 @@ class LaneGroup {
   /// Takes the normal equations at `trial` into account. True when a lane has ended: its status is set.
   bool judge() {
     bool any = false;
-    for_parts<S>([&](int offset) {
-      offset_ = offset;
+    for_parts<S>([&](int first) {
+      this->offset = first;
       any = judge_part() || any;
     });
     return any;
   }
 
  private:
+  using Part<S>::get, Part<S>::put, Part<S>::set, Part<S>::update, Part<S>::move;
   static constexpr S stationary = S(1e-2);  // stop.hpp
 
   static std::size_t row(int k) { return static_cast<std::size_t>(k); }
-  int offset() const { return part<S> == lanes<S> ? 0 : offset_; }
-  Wide<S> get(const Rows<S>& r, int k) const { return Wide<S>::load(r[row(k)] + offset()); }
-  void put(Rows<S>& r, int k, const Wide<S>& value) const { value.store(r[row(k)] + offset()); }
   static Wide<S> value(Status s) { return Wide<S>(S(static_cast<int>(s))); }
-  WideMask<S> set(const Rows<S>& flag) const { return get(flag, 0) != Wide<S>(0); }
-  void update(Rows<S>& r, const WideMask<S>& mask, const Wide<S>& value) const {
-    put(r, 0, choose(mask, value, get(r, 0)));
-  }
 
   /// Gives lanes of a mask that have no status yet one.
   struct Ends {
@@ -127,8 +124,7 @@ class LaneGroup {
     const WideMask<S> going = set(active) & !set(starting_);
     if (!going.any()) return false;
     const Wide<S> zero(0);
-    const bool free = !bounded_ && !some_without_influence_;
-    for (int k = 0; k < n_ && !free; ++k) {
+    for (int k = 0; k < n_ && !all_free(); ++k) {
       if (bounded_) {
         put(low_, k, get(lower, k) - get(x, k));
         put(high_, k, get(upper, k) - get(x, k));
@@ -138,7 +134,7 @@ class LaneGroup {
     }
     Wide<S> damping = get(region_.damping, 0);
     step_.solve(going, normal.matrix, normal.gradient, inverse_scale_, get(region_.radius, 0), damping,
-                bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr, offset_, free);
+                bounded_ ? &low_ : nullptr, bounded_ ? &high_ : nullptr, this->offset, all_free());
     update(region_.damping, going, damping);
     const Wide<S> snap(4 * std::numeric_limits<S>::epsilon());
     for (int k = 0; k < n_; ++k) {
@@ -151,9 +147,8 @@ class LaneGroup {
       }
       put(trial, k, choose(going, to, get(trial, k)));
     }
-    promise_(n_, x, trial, normal.gradient, normal.matrix, square_scale_, offset());
-    WideMask<S> last =
-        promise_.last(going, damping, get(normal.cost, 0), options_.ftol, confirming_, offset());
+    promise_(*this, n_, x, trial, normal.gradient, normal.matrix, square_scale_);
+    WideMask<S> last = promise_.last(*this, going, damping, get(normal.cost, 0), options_.ftol, confirming_);
     for (int k = 0; k < n_ && bounded_; ++k)
       last = last & (Wide<S>::load(step_.displacement[row(k)]) == zero);
     if (!last.any()) return false;
@@ -191,9 +186,9 @@ class LaneGroup {
     const WideMask<S> accepted = going & (ratio >= Wide<S>(S(1e-4)));
     const WideMask<S> rejected = going & !accepted;
     const bool any_rejected = rejected.any();
-    promise_.remember(n_, accepted, ratio, normal.matrix, at_trial.matrix, inverse_scale_, offset());
+    promise_.remember(*this, n_, accepted, ratio, normal.matrix, at_trial.matrix, inverse_scale_);
     const WideMask<S> give_up =
-        region_.judge(going, accepted, actual, slope, ratio, sqrt(square_step), offset());
+        region_.judge(*this, going, accepted, actual, slope, ratio, sqrt(square_step));
 
     // stop.hpp: after_trial. Cosines and lengths are compared by their squares.
     Wide<S> square_x(0);
@@ -312,8 +307,8 @@ class LaneGroup {
       Wide<S> square_x(0);
       for (int k = 0; k < n_; ++k) square_x = fma(get(square_scale_, k) * get(x, k), get(x, k), square_x);
       const Wide<S> length = sqrt(square_x);
-      region_.start(fresh, Wide<S>(options_.initial_radius) * choose(length > zero, length, sqrt(square)),
-                    offset());
+      region_.start(*this, fresh,
+                    Wide<S>(options_.initial_radius) * choose(length > zero, length, sqrt(square)));
       update(starting_, fresh, zero);
     }
     if (disturbed_)
@@ -322,11 +317,6 @@ class LaneGroup {
     update(iterations, accepted, get(iterations, 0) + Wide<S>(1));
   }
 
-  void move(Rows<S>& to, const Rows<S>& from, int rows, const WideMask<S>& mask) const {
-    for (int k = 0; k < rows; ++k) put(to, k, choose(mask, get(from, k), get(to, k)));
-  }
-
-  int offset_ = 0;  ///< of the part that is worked on
   LaneOptions<S> options_;
   /// The cosine that Status::cost needs.
   S confirming_ = std::max(std::pow(options_.ftol, S(0.75)), std::sqrt(std::numeric_limits<S>::epsilon()));

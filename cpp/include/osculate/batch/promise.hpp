@@ -22,57 +22,48 @@ struct LanePromise {
   Rows<S> predicted{1};    ///< reduction of the model
   Rows<S> square_step{1};  ///< |D s|^2
 
-  /// s = trial - x, for the part at `offset`.
-  Wide<S> operator()(int n, const Rows<S>& x, const Rows<S>& trial, const Rows<S>& gradient,
-                     const Rows<S>& matrix, const Rows<S>& square_scale, int offset) {
-    const auto get = [offset](const Rows<S>& r, int k) {
-      return Wide<S>::load(r[static_cast<std::size_t>(k)] + offset);
-    };
+  /// s = trial - x.
+  void operator()(const Part<S>& at, int n, const Rows<S>& x, const Rows<S>& trial, const Rows<S>& gradient,
+                  const Rows<S>& matrix, const Rows<S>& square_scale) {
     Wide<S> down(0), curvature(0), length(0);
     for (int u = 0; u < n; ++u) {
-      const Wide<S> s = get(trial, u) - get(x, u);
-      down = fma(get(gradient, u), s, down);
-      Wide<S> b = Wide<S>(S(0.5)) * get(matrix, packed(u, u)) * s;
-      for (int v = 0; v < u; ++v) b = fma(get(matrix, packed(u, v)), get(trial, v) - get(x, v), b);
+      const Wide<S> s = at.get(trial, u) - at.get(x, u);
+      down = fma(at.get(gradient, u), s, down);
+      Wide<S> b = Wide<S>(S(0.5)) * at.get(matrix, packed(u, u)) * s;
+      for (int v = 0; v < u; ++v) b = fma(at.get(matrix, packed(u, v)), at.get(trial, v) - at.get(x, v), b);
       curvature = fma(b, s, curvature);
-      length = fma(get(square_scale, u) * s, s, length);
+      length = fma(at.get(square_scale, u) * s, s, length);
     }
-    const Wide<S> reduction = -down - curvature;
-    down.store(slope[0] + offset);
-    reduction.store(predicted[0] + offset);
-    length.store(square_step[0] + offset);
-    return reduction;
+    at.put(slope, 0, down);
+    at.put(predicted, 0, -down - curvature);
+    at.put(square_step, 0, length);
   }
 
   /// The lanes of `going` whose step is the last one: with the damping and the cost that they have, and
   /// `confirming` the cosine that confirms convergence.
-  XSIMD_INLINE WideMask<S> last(const WideMask<S>& going, const Wide<S>& damping, const Wide<S>& cost, S ftol,
-                                S confirming, int offset) const {
+  XSIMD_INLINE WideMask<S> last(const Part<S>& at, const WideMask<S>& going, const Wide<S>& damping,
+                                const Wide<S>& cost, S ftol, S confirming) const {
     const S same = std::min(S(5e-6), 500 * ftol);
-    const auto get = [offset](const Rows<S>& r) { return Wide<S>::load(r[0] + offset); };
-    const Wide<S> p = get(predicted), before = get(before_), zero(0),
+    const Wide<S> p = at.get(predicted), before = at.get(before_), zero(0),
                   enough = Wide<S>(confirming * confirming) * cost;
     return going & (damping == zero) & (p > zero) & (p <= Wide<S>(ftol) * cost) & (p * p <= enough * before) &
-           (p * get(strayed_) <= enough) & (p * get(changed_) <= Wide<S>(same * same) * before);
+           (p * at.get(strayed_) <= enough) & (p * at.get(changed_) <= Wide<S>(same * same) * before);
   }
 
   /// What came of it, and the matrices before and after: the next forecast follows from an accepted step.
-  void remember(int n, const WideMask<S>& accepted, const Wide<S>& ratio, const Rows<S>& matrix,
-                const Rows<S>& matrix_there, const Rows<S>& inverse_scale, int offset) {
-    const auto get = [offset](const Rows<S>& r, int k) {
-      return Wide<S>::load(r[static_cast<std::size_t>(k)] + offset);
-    };
+  void remember(const Part<S>& at, int n, const WideMask<S>& accepted, const Wide<S>& ratio,
+                const Rows<S>& matrix, const Rows<S>& matrix_there, const Rows<S>& inverse_scale) {
     const Wide<S> off = ratio - Wide<S>(1);
     Wide<S> change(0);
     for (int u = 0; u < n; ++u)
       for (int v = 0; v <= u; ++v) {
-        const Wide<S> d = (get(matrix_there, packed(u, v)) - get(matrix, packed(u, v))) *
-                          (get(inverse_scale, u) * get(inverse_scale, v));
+        const Wide<S> d = (at.get(matrix_there, packed(u, v)) - at.get(matrix, packed(u, v))) *
+                          (at.get(inverse_scale, u) * at.get(inverse_scale, v));
         change = fma(d, d, change);
       }
-    choose(accepted, get(predicted, 0), Wide<S>(0)).store(before_[0] + offset);
-    (off * off).store(strayed_[0] + offset);
-    change.store(changed_[0] + offset);
+    at.put(before_, 0, choose(accepted, at.get(predicted), Wide<S>(0)));
+    at.put(strayed_, 0, off * off);
+    at.put(changed_, 0, change);
   }
 
  private:

@@ -11,19 +11,19 @@ struct LaneTrustRegion {
   Rows<S> moved{1};     ///< 1 where a step was accepted
   Rows<S> rejected{1};  ///< trials in a row
 
-  /// Begins with `first` as radius in the lanes of the mask, of the part at `offset`.
-  void start(const WideMask<S>& fresh, const Wide<S>& first, int offset) {
-    update(radius, fresh, first, offset);
-    for (Rows<S>* row : {&damping, &moved}) update(*row, fresh, Wide<S>(0), offset);
+  /// Begins with `first` as radius in the lanes of the mask.
+  void start(const Part<S>& at, const WideMask<S>& fresh, const Wide<S>& first) {
+    at.update(radius, fresh, first);
+    for (Rows<S>* row : {&damping, &moved}) at.update(*row, fresh, Wide<S>(0));
   }
 
   /// Updates radius and damping after a trial; the mask tells where to give up.
-  WideMask<S> judge(const WideMask<S>& going, const WideMask<S>& accepted, const Wide<S>& actual,
-                    const Wide<S>& slope, const Wide<S>& ratio, const Wide<S>& length, int offset) {
+  WideMask<S> judge(const Part<S>& at, const WideMask<S>& going, const WideMask<S>& accepted,
+                    const Wide<S>& actual, const Wide<S>& slope, const Wide<S>& ratio,
+                    const Wide<S>& length) {
     constexpr int most_rejected = 100;
-    const Wide<S> zero(0), half(S(0.5)), tenth(S(0.1)), before = get(radius, offset);
-    Wide<S> next = choose(get(moved, offset) != zero, before, smaller(length, before)),
-            lambda = get(damping, offset);
+    const Wide<S> zero(0), half(S(0.5)), tenth(S(0.1)), before = at.get(radius);
+    Wide<S> next = choose(at.get(moved) != zero, before, smaller(length, before)), lambda = at.get(damping);
     const WideMask<S> poor = going & !(ratio > Wide<S>(S(0.25)));
     const WideMask<S> good = (!poor) & ((lambda == zero) | (ratio >= Wide<S>(S(0.75))));
     next = choose(good, Wide<S>(2) * length, next);
@@ -35,19 +35,13 @@ struct LaneTrustRegion {
       next = choose(poor, shrink * smaller(Wide<S>(10) * length, next), next);
       lambda = choose(poor, lambda / shrink, lambda);
     }
-    update(radius, going, next, offset);
-    update(damping, going, lambda, offset);
-    update(moved, accepted, Wide<S>(1), offset);
+    at.update(radius, going, next);
+    at.update(damping, going, lambda);
+    at.update(moved, accepted, Wide<S>(1));
     if (!poor.any()) return poor;
-    const Wide<S> count = get(rejected, offset) + Wide<S>(1);
-    update(rejected, going & !accepted, count, offset);
+    const Wide<S> count = at.get(rejected) + Wide<S>(1);
+    at.update(rejected, going & !accepted, count);
     return !((next > zero) & (next < before) & (count < Wide<S>(most_rejected)));
-  }
-
- private:
-  static Wide<S> get(const Rows<S>& row, int offset) { return Wide<S>::load(row[0] + offset); }
-  static void update(Rows<S>& row, const WideMask<S>& mask, const Wide<S>& value, int offset) {
-    choose(mask, value, get(row, offset)).store(row[0] + offset);
   }
 };
 

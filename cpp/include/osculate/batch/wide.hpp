@@ -187,4 +187,29 @@ XSIMD_INLINE WideMask<S> finite(const Wide<S>& a) {
   return a - a == Wide<S>(0);
 }
 
+/// The part of the lanes that is worked on: those from `offset` on.
+template <class S>
+struct Part {
+  int offset = 0;
+
+  Wide<S> get(const Rows<S>& r, int k = 0) const {
+    return Wide<S>::load(r[static_cast<std::size_t>(k)] + first());
+  }
+  void put(Rows<S>& r, int k, const Wide<S>& value) const {
+    value.store(r[static_cast<std::size_t>(k)] + first());
+  }
+  /// Where a flag is not 0.
+  WideMask<S> set(const Rows<S>& flag) const { return get(flag) != Wide<S>(0); }
+  void update(Rows<S>& r, const WideMask<S>& mask, const Wide<S>& value) const {
+    put(r, 0, choose(mask, value, get(r)));
+  }
+  /// to = from in the lanes of the mask.
+  void move(Rows<S>& to, const Rows<S>& from, int rows, const WideMask<S>& mask) const {
+    for (int k = 0; k < rows; ++k) put(to, k, choose(mask, get(from, k), get(to, k)));
+  }
+
+ private:
+  int first() const { return part<S> == lanes<S> ? 0 : offset; }
+};
+
 }  // namespace osculate::batch

@@ -4,6 +4,8 @@
 // in registers only where gcc unrolls the loops over columns early, hence the pragmas; and sums are sums and
 // not products with 1 because some processors add beside their multipliers.
 
+#include <vector>
+
 #include "wide.hpp"
 
 namespace osculate::batch {
@@ -28,6 +30,8 @@ struct Normal {
 
 namespace detail {
 
+inline constexpr int most_products = 3;
+
 #if defined(__AVX512F__)
 inline constexpr int whole_block = 6, square_block = 4;  // 32 vector registers
 #else
@@ -35,21 +39,27 @@ inline constexpr int whole_block = 3, square_block = 3;  // 16
 #endif
 
 /// gram rows of columns [first, first + R) among themselves and, with `with_sums`, the sums of those columns.
-/// With `minus` the first column is read less `data`, and written so where `keep` is given.
-template <class S, int R, bool with_sums, bool minus>
+/// With `minus` the first column is read less `data`, and written so where `keep` is given. The last
+/// `products` columns are read times those of `by`.
+template <class S, int R, bool with_sums, bool minus, int products = 0>
 void diagonal_block(const S* const* columns, int first, std::ptrdiff_t n, S* gram, S* sums, const S* data,
-                    S* keep = nullptr) {
+                    S* keep = nullptr, const S* const* by = nullptr) {
   for (int g = 0; g < packs<S>; ++g) {
     Pack<S> acc[R * (R + 1) / 2], sum[R];
     for (Pack<S>& a : acc) a = Pack<S>(S(0));
     for (Pack<S>& a : sum) a = Pack<S>(S(0));
-    const S* at[R];
+    const S *at[R], *factor[products + 1];
 #pragma GCC unroll 8
     for (int u = 0; u < R; ++u) at[u] = columns[first + u] + g * width<S>;
+#pragma GCC unroll 8
+    for (int u = 0; u < products; ++u) factor[u] = by[u] + g * width<S>;
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       Pack<S> value[R];
 #pragma GCC unroll 8
       for (int u = 0; u < R; ++u) value[u] = Pack<S>::load_aligned(at[u] + i * lanes<S>);
+#pragma GCC unroll 8
+      for (int u = 0; u < products; ++u)
+        value[R - products + u] *= Pack<S>::load_aligned(factor[u] + i * lanes<S>);
       if constexpr (minus) {
         value[0] -= Pack<S>::load_aligned(data + i * lanes<S> + g * width<S>);
         if (keep) value[0].store_aligned(keep + i * lanes<S> + g * width<S>);
@@ -125,7 +135,7 @@ void with_constant(int n, F&& f) {
 /// changed on the way.
 template <class S>
 void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums, S* first = nullptr,
-                const S* data = nullptr) {
+                const S* data = nullptr, const std::vector<const S*>& by = {}) {
   constexpr int square = detail::square_block;
   const int block = count <= detail::whole_block ? count : square;
   for (int row = 0; row < count; row += block) {
@@ -133,7 +143,15 @@ void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S
     const bool together = row > 0 && rows <= 2;  // few enough sums to go along with a square block
     if (!together)
       detail::with_constant<detail::whole_block>(rows, [&](auto r) {
-        if (data && row == 0) {
+        if (data && row == 0 && !by.empty()) {
+          detail::with_constant<detail::most_products>(static_cast<int>(by.size()), [&](auto products) {
+            if constexpr (products < r && r <= detail::whole_block)
+              sums ? detail::diagonal_block<S, r, true, true, products>(columns, 0, n, gram, sums, data,
+                                                                        nullptr, by.data())
+                   : detail::diagonal_block<S, r, false, true, products>(columns, 0, n, gram, nullptr, data,
+                                                                         nullptr, by.data());
+          });
+        } else if (data && row == 0) {
           S* keep = rows < count ? first : nullptr;
           sums ? detail::diagonal_block<S, r, true, true>(columns, 0, n, gram, sums, data, keep)
                : detail::diagonal_block<S, r, false, true>(columns, 0, n, gram, nullptr, data, keep);

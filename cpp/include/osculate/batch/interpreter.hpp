@@ -4,28 +4,11 @@
 
 #include "../expr/tape.hpp"
 #include "accumulate.hpp"
+#include "data.hpp"
 #include "kernels.hpp"
-#include "weights.hpp"
+#include "products.hpp"
 
 namespace osculate::batch {
-
-/// What a call's fits share, and where the data of the lanes are. Every pointer is aligned.
-template <class S>
-struct Data {
-  std::ptrdiff_t points = 0;          ///< rows of `y`
-  std::vector<const S*> inputs{};     ///< of the tape: a number a point and lane each
-  std::vector<const S*> per_point{};  ///< the tape's `points`: a number a point each
-  const S* y = nullptr;               ///< a number a point and lane
-  const S* weight = nullptr;          ///< 1 / sigma; nullptr: 1
-  bool shared_weight = false;         ///< a weight a point instead of a point and lane
-  BatchLoss loss = BatchLoss::linear;
-  S loss_scale = 1;
-  bool score = false;  ///< rows of the Jacobian times the loss's derivative, see correct()
-
-  /// Whether the Jacobian's rows are multiplied by something.
-  bool scaled() const { return weight || loss != BatchLoss::linear; }
-  bool robust() const { return batch::robust(loss); }
-};
 
 template <class S>
 class Interpreter {
@@ -43,6 +26,7 @@ class Interpreter {
     cells_ = Rows<S>(register_rows() *
                      (static_cast<std::size_t>(tape.cell_registers) + buffered_.size() + 1 + data.robust()));
     cell_code_ = bind(tape.cell_code);
+    cell_code_.resize(cell_code_.size() - by_.size());
     place_columns();
     const auto count = columns_.size();
     const std::size_t rows = count * (count + 1) / 2 + count;
@@ -98,6 +82,10 @@ class Interpreter {
       if (data_.scaled() || where == expr::Where::nowhere || where == expr::Where::point)
         buffered_.push_back(static_cast<int>(k));
     }
+    if (data_.scaled() || static_cast<int>(moving_.size()) >= detail::whole_block) return;
+    products_ = product_columns(tape_, moving_, detail::most_products);
+    by_.resize(products_.size());
+    std::stable_partition(moving_.begin(), moving_.end(), [&](int k) { return !product_of(products_, k); });
   }
 
   /// Rows from one register to the next: one more than are used, since with a power of two the same point's
@@ -146,7 +134,14 @@ class Interpreter {
     scale_ = buffer(buffered_.size());
     if (data_.robust()) metric_ = buffer(buffered_.size() + 1);
     columns_ = {register_at(tape_.value.index)};  // the residuals
+    std::size_t products = 0;
     for (const int k : moving_) {
+      if (const ProductColumn* p = product_of(products_, k)) {
+        columns_.push_back(register_at(p->first.index));
+        by_[products++] = register_at(p->second.index);
+        steps_.push_back(0);
+        continue;
+      }
       const auto found = std::find(buffered_.begin(), buffered_.end(), k);
       const expr::Operand& values = tape_.columns[static_cast<std::size_t>(k)].values;
       const bool in_buffer = found != buffered_.end();
@@ -188,7 +183,7 @@ class Interpreter {
     const std::size_t triangle = static_cast<std::size_t>(packed(count, 0));
     S* gram = tiles_ == 0 ? total_.data() : part_.data();
     batch::accumulate(shifted_.data(), count, n, gram, constant_ < 0 ? nullptr : gram + triangle * lanes<S>,
-                      residual, data_.scaled() ? nullptr : y);
+                      residual, data_.scaled() ? nullptr : y, by_);
     if (tiles_++ > 0) add_part(triangle + (constant_ < 0 ? 0 : static_cast<std::size_t>(count)));
   }
 
@@ -292,6 +287,8 @@ class Interpreter {
   int constant_ = -1;                   ///< the column that is constant
   std::vector<const S*> columns_, shifted_;
   std::vector<std::ptrdiff_t> steps_;
+  std::vector<ProductColumn> products_;  ///< the last of the columns
+  std::vector<const S*> by_;             ///< what those are multiplied by
   S *scale_ = nullptr, *metric_ = nullptr;
   std::ptrdiff_t tile_ = 1;
   int tiles_ = 0;

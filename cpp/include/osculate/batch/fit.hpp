@@ -6,6 +6,7 @@
 
 #include <bit>
 #include <mutex>
+#include <tuple>
 
 #include "../parallel.hpp"
 #include "sandwich.hpp"
@@ -33,11 +34,24 @@ class Fitter {
  private:
   struct Queue {
     const std::vector<std::ptrdiff_t>* list;
-    std::ptrdiff_t count, chunk;
-    std::atomic<std::ptrdiff_t> next{0}, done{0};
-    std::atomic<bool> stopped{false};
-    std::mutex guard{};
+    std::ptrdiff_t count;
+    int threads;
     std::vector<std::ptrdiff_t>* incomplete;
+    std::mutex guard{};
+    std::atomic<bool> stopped{false};
+    // on cache lines of their own: `stopped` is read often
+    alignas(alignment) std::atomic<std::ptrdiff_t> next{0};
+    alignas(alignment) std::atomic<std::ptrdiff_t> done{0};
+
+    /// Takes fits [first, last), none when all are taken. Long runs, since a dozen arrays are read and
+    /// written along, and shorter ones towards the end, so that all threads end together.
+    std::pair<std::ptrdiff_t, std::ptrdiff_t> take() {
+      constexpr std::ptrdiff_t most = 8192;
+      std::ptrdiff_t first = next.load(std::memory_order_relaxed), last;
+      do last = first + std::clamp<std::ptrdiff_t>((count - first) / (4 * threads), 1, most);
+      while (first < count && !next.compare_exchange_weak(first, last));
+      return {std::min(first, count), std::min(last, count)};
+    }
   };
 
   class Worker;
@@ -55,9 +69,8 @@ class Fitter {
              const Poll& poll) {
     Queue queue{.list = list,
                 .count = list ? static_cast<std::ptrdiff_t>(list->size()) : fits_,
-                .chunk = 1,
+                .threads = options_.threads,
                 .incomplete = incomplete};
-    queue.chunk = std::clamp<std::ptrdiff_t>(queue.count / (4 * options_.threads), 1, 256);
     const auto caller = std::this_thread::get_id();
     // A thread is worth starting from one group of lanes on.
     const auto most =
@@ -156,12 +169,8 @@ class Fitter<S>::Worker {
 
   bool next(std::ptrdiff_t& fit) {
     if (at_ == end_) {
-      at_ = queue_.next.fetch_add(queue_.chunk);
-      end_ = std::min(at_ + queue_.chunk, queue_.count);
-      if (at_ >= queue_.count) {
-        at_ = end_ = queue_.count;
-        return false;
-      }
+      std::tie(at_, end_) = queue_.take();
+      if (at_ == end_) return false;
     }
     fit = queue_.list ? (*queue_.list)[size(at_)] : at_;
     ++at_;

@@ -10,22 +10,13 @@
 
 #include <cmath>
 
-#include "../status.hpp"
 #include "interpreter.hpp"
+#include "lane_stop.hpp"
 #include "promise.hpp"
 #include "step.hpp"
 #include "trust_region.hpp"
 
 namespace osculate::batch {
-
-template <class S>
-struct LaneOptions {
-  S ftol, xtol, gtol;   ///< as in stop.hpp; 0: no such test
-  S max_iterations;     ///< accepted steps; infinite: no limit
-  S max_evaluations;    ///< of the model
-  S initial_radius;     ///< in units of |D x0|
-  bool robust = false;  ///< whether column norms are in `norms`, and not those of the matrix
-};
 
 template <class S>
 class LaneGroup : Part<S> {
@@ -83,22 +74,12 @@ class LaneGroup : Part<S> {
 
   /// Sets `trial` for the lanes that go on. True when a lane has ended: its status is set.
   bool propose() {
-    bool any = false;
-    for_parts<S>([&](int first) {
-      this->offset = first;
-      any = propose_part() || any;
-    });
-    return any;
+    return any_part([this] { return propose_part(); });
   }
 
   /// Takes the normal equations at `trial` into account. True when a lane has ended: its status is set.
   bool judge() {
-    bool any = false;
-    for_parts<S>([&](int first) {
-      this->offset = first;
-      any = judge_part() || any;
-    });
-    return any;
+    return any_part([this] { return judge_part(); });
   }
 
  private:
@@ -106,19 +87,17 @@ class LaneGroup : Part<S> {
   static constexpr S stationary = S(1e-2);  // stop.hpp
 
   static std::size_t row(int k) { return static_cast<std::size_t>(k); }
-  static Wide<S> value(Status s) { return Wide<S>(S(static_cast<int>(s))); }
 
-  /// Gives lanes of a mask that have no status yet one.
-  struct Ends {
-    Wide<S>& state;
-    WideMask<S>& unended;
-
-    XSIMD_INLINE void operator()(const WideMask<S>& mask, Status s) const {
-      const WideMask<S> now = mask & unended;
-      state = choose(now, value(s), state);
-      unended = unended & !now;
-    }
-  };
+  /// Whether `work` is true for some part; all are worked on.
+  template <class Work>
+  bool any_part(Work&& work) {
+    bool any = false;
+    for_parts<S>([&](int first) {
+      this->offset = first;
+      any = work() || any;
+    });
+    return any;
+  }
 
   bool propose_part() {
     const WideMask<S> going = set(active) & !set(starting_);
@@ -168,7 +147,7 @@ class LaneGroup : Part<S> {
     move(x, trial, n_, last);
     update(normal.cost, last, get(normal.cost, 0) - get(promise_.predicted, 0));
     update(iterations, last, get(iterations, 0) + Wide<S>(1));
-    update(status, last, value(Status::cost));
+    update(status, last, lane_status<S>(Status::cost));
   }
 
   bool judge_part() {
@@ -203,8 +182,8 @@ class LaneGroup : Part<S> {
     if (options_.xtol == 0) by_step = zero != zero;
 
     Wide<S> state = get(status, 0);
-    WideMask<S> unended = state == value(Status::not_run);
-    const Ends ends{state, unended};
+    WideMask<S> unended = state == lane_status<S>(Status::not_run);
+    const LaneEnds<S> ends{state, unended};
     if (any_rejected) {
       const WideMask<S> moved = square_step > zero, tellable = predicted > Wide<S>(100) * noise();
       update(finite_trial_, rejected & finite_there & moved, one);

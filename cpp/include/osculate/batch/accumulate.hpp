@@ -30,7 +30,7 @@ struct Normal {
 
 namespace detail {
 
-inline constexpr int most_products = 3;
+inline constexpr int most_products = 3;  // columns that accumulate() multiplies itself
 
 #if defined(__AVX512F__)
 inline constexpr int whole_block = 6, square_block = 4;  // 32 vector registers
@@ -132,7 +132,8 @@ void with_constant(int n, F&& f) {
 
 /// Sums over n points: gram[packed(u, v)] of columns u and v, and where `sums` is given, of each column.
 /// Where `data` is given the first column counts less `data`; it is what `first` points to, and may be
-/// changed on the way.
+/// changed on the way. The last by.size() columns count times those of `by`: at most most_products of them,
+/// fewer than `count`, which is then at most whole_block, and with `data` only.
 template <class S>
 void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S* sums, S* first = nullptr,
                 const S* data = nullptr, const std::vector<const S*>& by = {}) {
@@ -145,7 +146,7 @@ void accumulate(const S* const* columns, int count, std::ptrdiff_t n, S* gram, S
       detail::with_constant<detail::whole_block>(rows, [&](auto r) {
         if (data && row == 0 && !by.empty()) {
           detail::with_constant<detail::most_products>(static_cast<int>(by.size()), [&](auto products) {
-            if constexpr (products < r && r <= detail::whole_block)
+            if constexpr (products < r)
               sums ? detail::diagonal_block<S, r, true, true, products>(columns, 0, n, gram, sums, data,
                                                                         nullptr, by.data())
                    : detail::diagonal_block<S, r, false, true, products>(columns, 0, n, gram, nullptr, data,

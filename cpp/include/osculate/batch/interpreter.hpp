@@ -2,6 +2,8 @@
 // Runs a tape over tiles of points and lanes and sums up the normal equations: cost, J'r and J'J for every
 // lane. A tile is as long as fits the first-level cache with everything it needs.
 
+#include <deque>
+
 #include "../expr/tape.hpp"
 #include "accumulate.hpp"
 #include "data.hpp"
@@ -65,7 +67,8 @@ class Interpreter {
     const std::ptrdiff_t most = std::clamp<std::ptrdiff_t>(
         cache_bytes / (rows * lanes<S> * static_cast<std::ptrdiff_t>(sizeof(S))), 4, 64);
     const std::ptrdiff_t tiles = std::max<std::ptrdiff_t>(1, (points + most - 1) / most);
-    return std::max<std::ptrdiff_t>(1, (points + tiles - 1) / tiles);
+    const std::ptrdiff_t equal = std::max<std::ptrdiff_t>(1, (points + tiles - 1) / tiles);
+    return tiles == 1 || equal < 8 ? equal : (equal + 7) / 8 * 8;  // whole blocks of SpacedExp
   }
 
   /// Which columns the sums need in memory: with weights or a loss a scaled copy of each, else a copy of
@@ -111,6 +114,19 @@ class Interpreter {
     }
   }
 
+  /// What computes an exponential of equally spaced points; nullptr for other instructions.
+  const SpacedExp<S>* spaced(const expr::Instruction& i) {
+    using expr::Op, expr::Where;
+    const bool line = i.op == Op::exp_line || (i.op == Op::exp_mul && i.a.where == Where::point);
+    if ((!line && i.op != Op::exp_bell) || data_.points == 0) return nullptr;
+    const S* x = data_.per_point[static_cast<std::size_t>(i.a.index)];
+    const auto distance = spacing(x, data_.points);
+    if (!distance) return nullptr;
+    const S *shift = i.op == Op::exp_mul ? zeros_.data() : source(i.b).data,
+            *rate = source(i.op == Op::exp_mul ? i.b : i.c).data;
+    return &spaced_.emplace_back(i.op == Op::exp_bell, x, *distance, shift, rate);
+  }
+
   std::vector<Bound<S>> bind(const std::vector<expr::Instruction>& code) {
     std::vector<Bound<S>> bound;
     for (const expr::Instruction& i : code) {
@@ -120,6 +136,7 @@ class Interpreter {
         b.a.kind = b.b.kind = b.c.kind = Kind::vector;
       } else {
         b.to = register_at(i.to.index);
+        b.spaced = spaced(i);
       }
       b.run = kernel<S>(b);
       bound.push_back(b);
@@ -156,6 +173,7 @@ class Interpreter {
     const std::size_t given = tape_.parameters * static_cast<std::size_t>(lanes<S>);
     std::memcpy(lanes_.data(), parameters, sizeof(S) * given);
     for (const Bound<S>& q : lane_code_) q.run(q, 0, 1);
+    for (SpacedExp<S>& e : spaced_) e.prepare();
   }
 
   void begin() {
@@ -281,7 +299,8 @@ class Interpreter {
   const expr::Tape& tape_;
   const Data<S>& data_;
   Rows<S> lanes_, cells_, part_, total_, lost_, norms_;
-  Rows<S> cost_{1}, square_{1};
+  Rows<S> cost_{1}, square_{1}, zeros_{1};
+  std::deque<SpacedExp<S>> spaced_;  ///< of the cell code, which points to them
   std::vector<Bound<S>> lane_code_, cell_code_;
   std::vector<int> moving_, buffered_;  ///< columns that are summed as vectors, and those of them in buffers
   int constant_ = -1;                   ///< the column that is constant

@@ -7,7 +7,7 @@
 #include <array>
 
 #include "../expr/operation.hpp"
-#include "wide.hpp"
+#include "spaced_exp.hpp"
 
 namespace osculate::batch {
 
@@ -32,6 +32,7 @@ struct Bound {
   expr::Op op = expr::Op::constant;
   S* to = nullptr;
   Source a{}, b{}, c{};
+  const SpacedExp<S>* spaced = nullptr;  ///< what computes it instead, where points are equally spaced
 };
 
 namespace detail {
@@ -82,6 +83,8 @@ XSIMD_INLINE Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b
   if constexpr (op == Op::sqrt) return batch::sqrt(a);
   if constexpr (op == Op::cbrt) return batch::cbrt(a);
   if constexpr (op == Op::exp) return pack_detail::exp(a);  // in line: its constants stay in registers
+  if constexpr (op == Op::exp_line) return pack_detail::exp((a - b) * c);
+  if constexpr (op == Op::exp_bell) return pack_detail::exp((a - b) * (a - b) * c);
   if constexpr (op == Op::exp_mul) return pack_detail::exp(a * b);
   if constexpr (op == Op::exp2) return batch::exp2(a);
   if constexpr (op == Op::expm1) return batch::expm1(a);
@@ -216,6 +219,11 @@ constexpr std::array<typename Bound<S>::Kernel, sizeof...(k)> any_kernels(std::i
   }()...};
 }
 
+template <class S>
+void run_spaced(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
+  (*q.spaced)(offset, n, q.to);
+}
+
 }  // namespace detail
 
 /// The loop for an instruction whose operands are bound.
@@ -224,6 +232,7 @@ typename Bound<S>::Kernel kernel(const Bound<S>& q) {
   static constexpr auto any =
       detail::any_kernels<S>(std::make_index_sequence<static_cast<std::size_t>(expr::operations)>{});
   using expr::Op;
+  if (q.spaced) return detail::run_spaced<S>;
   switch (q.op) {
     case Op::add:
       return detail::fast_kernel<S, Op::add>(q);
@@ -239,6 +248,10 @@ typename Bound<S>::Kernel kernel(const Bound<S>& q) {
       return detail::fast_kernel<S, Op::fms>(q);
     case Op::fnma:
       return detail::fast_kernel<S, Op::fnma>(q);
+    case Op::exp_line:  // a tape has these of a point and lanes alone
+      return detail::run_known<S, Op::exp_line, Kind::point, Kind::lane, Kind::lane>;
+    case Op::exp_bell:
+      return detail::run_known<S, Op::exp_bell, Kind::point, Kind::lane, Kind::lane>;
     case Op::exp_mul:
       return detail::exp_mul_kernel<S>(q);
     default:

@@ -72,6 +72,12 @@ XSIMD_INLINE xsimd::batch<float, A> scale(const xsimd::batch<float, A>& p, const
 }
 #endif
 
+/// p 2^k where that is a normal number; rounded holds k in its lowest bits.
+template <class P>
+XSIMD_INLINE P scale_normal(const P& p, const P& rounded) {
+  return from_bits<P>(bits(p) + (bits(rounded) << Layout<Scalar<P>>::mantissa));
+}
+
 /// exp(r) 2^k, where |x| is at most `normal` without a look at its size.
 template <class P>
 XSIMD_INLINE P exp_finish(const P& p, const P& k, [[maybe_unused]] const P& rounded,
@@ -81,7 +87,7 @@ XSIMD_INLINE P exp_finish(const P& p, const P& k, [[maybe_unused]] const P& roun
 #endif
   if (!xsimd::all(xsimd::abs(x) <= P(normal))) [[unlikely]]
     return scale_any(p, k);  // NaN too
-  return from_bits<P>(bits(p) + (bits(rounded) << Layout<Scalar<P>>::mantissa));
+  return scale_normal(p, rounded);
 }
 
 template <class P>
@@ -122,10 +128,10 @@ struct ExpTable {
   }();
 };
 template <class A>
-XSIMD_INLINE xsimd::batch<double, A> exp_by_table(const xsimd::batch<double, A>& x) {
+XSIMD_INLINE xsimd::batch<double, A> exp_by_table(const xsimd::batch<double, A>& in) {
   using P = xsimd::batch<double, A>;
   using C = ExpConstants<double>;
-  const P in = clamp(x, C::lowest, C::highest), rounder(Layout<double>::rounder / 16);
+  const P rounder(Layout<double>::rounder / 16);
   const P rounded = xsimd::fma(in, P(C::log2_e), rounder), k = rounded - rounder;  // in steps of 1 / 16
   const P r = xsimd::fnma(k, P(C::ln2_low), xsimd::fnma(k, P(C::ln2_high), in));
   const P low = P::load_unaligned(ExpTable::powers.data()),
@@ -140,9 +146,20 @@ XSIMD_INLINE xsimd::batch<double, A> exp_by_table(const xsimd::batch<double, A>&
 template <class P>
 XSIMD_INLINE P exp(const P& x) {
 #if defined(__AVX512F__)
-  if constexpr (std::is_same_v<Scalar<P>, double> && sizeof(P) == 64) return exp_by_table(x);
+  if constexpr (std::is_same_v<Scalar<P>, double> && sizeof(P) == 64)
+    return exp_by_table(clamp(x, ExpConstants<double>::lowest, ExpConstants<double>::highest));
 #endif
   return exp_by_series(x);
+}
+
+/// exp(x) where |x| is at most ExpConstants::normal.
+template <class P>
+XSIMD_INLINE P exp_normal(const P& x) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<Scalar<P>, double> && sizeof(P) == 64) return exp_by_table(x);
+#endif
+  const auto q = exp_reduce(x);
+  return scale_normal(exp_kernel(q.r), q.rounded);
 }
 
 /// exp(x + low), |low| far below 1.

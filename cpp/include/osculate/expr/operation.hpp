@@ -61,11 +61,13 @@ enum class Op : std::uint8_t {
   logical_and,
   logical_or,
   // of three
-  select,   ///< a != 0 ? b : c
-  fma,      ///< a * b + c; a tape makes them, a graph has none
-  fms,      ///< a * b - c
-  fnma,     ///< c - a * b
-  exp_mul,  ///< exp(a * b), of tapes too
+  select,    ///< a != 0 ? b : c
+  fma,       ///< a * b + c; a tape makes this and the following, a graph has none
+  fms,       ///< a * b - c
+  fnma,      ///< c - a * b
+  exp_line,  ///< exp((a - b) * c)
+  exp_bell,  ///< exp((a - b)^2 * c)
+  exp_mul,   ///< exp(a * b)
 };
 
 constexpr int operations = static_cast<int>(Op::exp_mul) + 1;
@@ -86,12 +88,13 @@ constexpr bool is_truth(Op op) { return op == Op::logical_not || (op >= Op::less
 
 constexpr const char* name(Op op) {
   constexpr const char* names[operations] = {
-      "constant",  "parameter", "coordinate", "array",  "neg",   "abs",  "sign", "floor",      "ceil",
-      "sqrt",      "cbrt",      "exp",        "exp2",   "expm1", "log",  "log2", "log10",      "log1p",
-      "sin",       "cos",       "tan",        "asin",   "acos",  "atan", "sinh", "cosh",       "tanh",
-      "asinh",     "acosh",     "atanh",      "erf",    "erfc",  "not",  "add",  "sub",        "mul",
-      "div",       "pow",       "atan2",      "hypot",  "min",   "max",  "less", "less_equal", "equal",
-      "not_equal", "and",       "or",         "select", "fma",   "fms",  "fnma", "exp_mul"};
+      "constant", "parameter", "coordinate", "array",      "neg",      "abs",       "sign",   "floor",
+      "ceil",     "sqrt",      "cbrt",       "exp",        "exp2",     "expm1",     "log",    "log2",
+      "log10",    "log1p",     "sin",        "cos",        "tan",      "asin",      "acos",   "atan",
+      "sinh",     "cosh",      "tanh",       "asinh",      "acosh",    "atanh",     "erf",    "erfc",
+      "not",      "add",       "sub",        "mul",        "div",      "pow",       "atan2",  "hypot",
+      "min",      "max",       "less",       "less_equal", "equal",    "not_equal", "and",    "or",
+      "select",   "fma",       "fms",        "fnma",       "exp_line", "exp_bell",  "exp_mul"};
   return names[static_cast<int>(op)];
 }
 
@@ -195,6 +198,10 @@ inline double evaluate(Op op, double a, double b = 0, double c = 0) {
       return std::fma(a, b, -c);
     case Op::fnma:
       return std::fma(-a, b, c);
+    case Op::exp_line:
+      return std::exp((a - b) * c);
+    case Op::exp_bell:
+      return std::exp((a - b) * (a - b) * c);
     case Op::exp_mul:
       return std::exp(a * b);
     default:

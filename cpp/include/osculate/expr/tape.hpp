@@ -136,7 +136,8 @@ class TapeCompiler {
     if (arity(n.op) > 2) call(n.c);
   }
 
-  /// a * b + c, or exp(a * b), in one operation where the product is used nowhere else.
+  /// a * b + c, or exp(a * b), in one operation where the product is used nowhere else; exponentials of what
+  /// is a line or a parabola of a number a point in one too, for they are cheap at equally spaced points.
   void fuse(Id id) {
     Node& n = fused_[static_cast<std::size_t>(id)];
     if ((n.op != Op::add && n.op != Op::sub && n.op != Op::exp) || low_.rate(id) != Rate::cell) return;
@@ -150,6 +151,7 @@ class TapeCompiler {
       const Node& factor = fused_[static_cast<std::size_t>(a)];
       n = {.op = Op::exp_mul, .a = factor.a, .b = factor.b};
       uses_[static_cast<std::size_t>(a)] = 0;
+      fuse_exponent(n);
     } else if (product(a)) {
       const Node& factor = fused_[static_cast<std::size_t>(a)];
       n = {.op = n.op == Op::add ? Op::fma : Op::fms, .a = factor.a, .b = factor.b, .c = b};
@@ -159,6 +161,30 @@ class TapeCompiler {
       n = {.op = n.op == Op::add ? Op::fma : Op::fnma, .a = factor.a, .b = factor.b, .c = a};
       uses_[static_cast<std::size_t>(b)] = 0;
     }
+  }
+
+  /// exp(a * b) with a = p - l or its square, p a number a point, and l and b numbers a lane.
+  void fuse_exponent(Node& n) {
+    if (low_.rate(n.a) != Rate::cell) std::swap(n.a, n.b);
+    if (low_.rate(n.a) != Rate::cell || low_.rate(n.b) == Rate::cell || low_.rate(n.b) == Rate::point) return;
+    const Node& rest = low_.graph[n.a];
+    const bool square = rest.op == Op::mul && rest.a == rest.b;
+    const Node& line = square ? low_.graph[rest.a] : rest;
+    if (line.op != Op::sub) return;
+    const bool turned = square && low_.rate(line.a) == Rate::lane;
+    const Id point = turned ? line.b : line.a, lane = turned ? line.a : line.b;
+    if (low_.rate(point) != Rate::point || low_.rate(lane) != Rate::lane) return;
+    release_unused(n.a);
+    n = {.op = square ? Op::exp_bell : Op::exp_line, .a = point, .b = lane, .c = n.b};
+    ++uses_[static_cast<std::size_t>(point)], ++uses_[static_cast<std::size_t>(lane)];
+  }
+
+  /// One use of a node less, and of its operands where that was the last.
+  void release_unused(Id id) {
+    if (--uses_[static_cast<std::size_t>(id)] > 0) return;
+    each_operand(low_.graph[id], [&](Id operand) {
+      if (low_.rate(operand) == Rate::cell) release_unused(operand);
+    });
   }
 
   void emit(Id id) {

@@ -122,6 +122,24 @@ TEST_CASE("tape_sums_products_in_one_operation_where_the_product_is_used_once") 
   CHECK(count(compile(decay, {}).cell_code, Op::exp_mul) == 1);
 }
 
+TEST_CASE("tape_knows_exponentials_of_lines_and_parabolas_of_a_number_a_point") {
+  const Model line = model(1, 3, [](const auto& x, const auto& p) { return exp(-(x[0] - p[1]) / p[2]); });
+  CHECK(count(compile(line, {}).cell_code, Op::exp_line) == 1);
+  CHECK(compile(line, {}).cell_code.size() == 1);  // x - p[1] is needed nowhere else
+  const Model bell = model(1, 3, [](const auto& x, const auto& p) {
+    return exp(-square(x[0] - p[1]) / (2 * square(p[2]))) + exp(-square((p[0] - x[0]) / p[2]));
+  });
+  CHECK(count(compile(bell, {}).cell_code, Op::exp_bell) == 2);
+  CHECK(compile(bell, {}).cell_code.size() == 3);
+  CHECK(count(compile(bell, {0, 1, 2}).cell_code, Op::sub) == 2);            // for the derivatives
+  CHECK(count(compile(bell, {}, Rate::cell).cell_code, Op::exp_bell) == 0);  // every fit has its own points
+  const Model neither = model(2, 3, [](const auto& x, const auto& p) {
+    return exp((x[0] - p[1]) * (x[1] - p[0]) * p[2]) + exp((x[0] + p[1]) * p[2]);
+  });
+  CHECK(count(compile(neither, {}).cell_code, Op::exp_bell) == 0);
+  CHECK(count(compile(neither, {}).cell_code, Op::exp_line) == 0);
+}
+
 TEST_CASE("tape_computes_what_changes_with_the_fit_or_the_point_alone_outside_of_the_cells") {
   const Model m = model(1, 3, [](const auto& x, const auto& p) {
     return p[0] * exp(p[1] * p[1]) * sin(x[0]) + log(x[0]) * exp(p[2]);

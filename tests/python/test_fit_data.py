@@ -204,7 +204,8 @@ def test_x_of_all_fits_and_of_each() -> None:
     result = run(y, x=own, ftol=None, xtol=1e-12)
     np.testing.assert_allclose(result.params, TRUTH, rtol=1e-9)
     np.testing.assert_allclose(result.predict(), y, rtol=1e-9)
-    assert bits(run(Y, x=np.broadcast_to(X, Y.shape)))["params"] == bits(run(Y))["params"]
+    same = run(Y, x=np.broadcast_to(X, Y.shape))  # no bits: exponentials of shared points are products
+    np.testing.assert_allclose(same.params, run(Y).params, rtol=1e-12)
     whole = np.arange(50)
     assert bits(run(Y, x=whole)) == bits(run(Y, x=whole.astype(float)))
 

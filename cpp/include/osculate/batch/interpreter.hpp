@@ -119,12 +119,15 @@ class Interpreter {
     using expr::Op, expr::Where;
     const bool line = i.op == Op::exp_line || (i.op == Op::exp_mul && i.a.where == Where::point);
     if ((!line && i.op != Op::exp_bell) || data_.points == 0) return nullptr;
-    const S* x = data_.per_point[static_cast<std::size_t>(i.a.index)];
+    const bool turned = i.op == Op::exp_line && i.a.where == Where::lane;
+    const S* x = data_.per_point[static_cast<std::size_t>((turned ? i.b : i.a).index)];
     const auto distance = spacing(x, data_.points);
     if (!distance) return nullptr;
-    const S *shift = i.op == Op::exp_mul ? zeros_.data() : source(i.b).data,
-            *rate = source(i.op == Op::exp_mul ? i.b : i.c).data;
-    return &spaced_.emplace_back(i.op == Op::exp_bell, x, *distance, shift, rate);
+    const Exponent form = i.op == Op::exp_bell ? Exponent::bell : turned ? Exponent::turned : Exponent::line;
+    if (i.op == Op::exp_mul)
+      return &spaced_.emplace_back(form, x, *distance, zeros_.data(), source(i.b).data);
+    const S* shift = source(turned ? i.a : i.b).data;
+    return &spaced_.emplace_back(form, x, *distance, shift, source(i.c).data);
   }
 
   std::vector<Bound<S>> bind(const std::vector<expr::Instruction>& code) {

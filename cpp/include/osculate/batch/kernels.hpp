@@ -248,8 +248,10 @@ typename Bound<S>::Kernel kernel(const Bound<S>& q) {
       return detail::fast_kernel<S, Op::fms>(q);
     case Op::fnma:
       return detail::fast_kernel<S, Op::fnma>(q);
-    case Op::exp_line:  // a tape has these of a point and lanes alone
-      return detail::run_known<S, Op::exp_line, Kind::point, Kind::lane, Kind::lane>;
+    case Op::exp_line:  // tapes have these of a number a point and two a lane
+      return q.a.kind == Kind::point
+                 ? detail::run_known<S, Op::exp_line, Kind::point, Kind::lane, Kind::lane>
+                 : detail::run_known<S, Op::exp_line, Kind::lane, Kind::point, Kind::lane>;
     case Op::exp_bell:
       return detail::run_known<S, Op::exp_bell, Kind::point, Kind::lane, Kind::lane>;
     case Op::exp_mul:

@@ -2,11 +2,12 @@
 // Exponentials of lines and parabolas at equally spaced points, as products: with z(m + j) = z + q j + g j^2
 // for the points around point m, exp(z(m + j)) = exp(z) exp(q)^j exp(g j^2). That takes one exponential or
 // two for a block of points instead of one a point. Every point is a few products away from exponentials of
-// its own block, so errors do not grow along the points: they stay below 12 ulp beside what the rounding of
+// its own block, so errors do not grow along the points: they stay below 12 epsilon beside what rounding of
 // the argument costs. Where an argument or its change within a block is large, a lane's exponentials are
 // computed directly: no factor overflows, and none loses digits.
 
 #include <array>
+#include <cstdint>
 #include <optional>
 
 #include "wide.hpp"
@@ -25,20 +26,23 @@ std::optional<double> spacing(const S* x, std::ptrdiff_t n) {
   return step;
 }
 
-/// exp((x - shift) rate), or of a bell exp((x - shift)^2 rate), at points x of a given spacing; `shift` and
-/// `rate` are a row of lanes each.
+/// The argument is a line, (x - shift) rate, that line turned, (shift - x) rate, or a bell, (x - shift)^2
+/// rate.
+enum class Exponent : std::uint8_t { line, turned, bell };
+
+/// Exponentials at points x of a given spacing; `shift` and `rate` are a row of lanes each.
 template <class S>
 class SpacedExp {
  public:
-  SpacedExp(bool bell, const S* x, double spacing, const S* shift, const S* rate)
-      : bell_(bell), x_(x), spacing_(spacing), shift_(shift), rate_(rate) {}
+  SpacedExp(Exponent form, const S* x, double spacing, const S* shift, const S* rate)
+      : form_(form), x_(x), spacing_(spacing), shift_(shift), given_rate_(rate) {}
 
   /// To be called when the lanes' numbers have changed.
-  void prepare() { bell_ ? prepare_as<true>() : prepare_as<false>(); }
+  void prepare() { form_ == Exponent::bell ? prepare_as<true>() : prepare_as<false>(); }
 
   /// At the n points from `offset` on, a row of lanes each.
   void operator()(std::ptrdiff_t offset, std::ptrdiff_t n, S* to) const {
-    bell_ ? run_as<true>(offset, n, to) : run_as<false>(offset, n, to);
+    form_ == Exponent::bell ? run_as<true>(offset, n, to) : run_as<false>(offset, n, to);
   }
 
  private:
@@ -53,7 +57,9 @@ class SpacedExp {
   void prepare_as() {
     const S step = static_cast<S>(bell ? spacing_ * spacing_ : spacing_);
     for (int g = 0; g < lanes<S>; g += width<S>) {
-      const P unit = P(step) * P::load_aligned(rate_ + g);
+      const P given = P::load_aligned(given_rate_ + g), rate = form_ == Exponent::turned ? -given : given;
+      rate.store_aligned(rate_[0] + g);
+      const P unit = P(step) * rate;
       const P change = abs(unit * P(S(bell ? block * block / 4 : block)));
       select(change <= P(largest_change), P(largest), P(S(-1))).store_aligned(limit_[0] + g);
       const auto power = [&](int j) { return batch::exp(unit * P(S(j))); };
@@ -72,10 +78,10 @@ class SpacedExp {
 
   template <bool bell>
   void run_as(std::ptrdiff_t offset, std::ptrdiff_t n, S* to) const {
-    std::ptrdiff_t i = (block - offset % block) % block;  // from here on whole blocks
-    if (i > n) i = n;
-    if (i > 0) part_of_block<bell>(offset - (block - i), block - i, block, to);
-    std::ptrdiff_t whole = (n - i) / block;
+    const std::ptrdiff_t behind = offset % block;
+    std::ptrdiff_t i = std::min(n, (block - behind) % block);  // from here on whole blocks
+    if (i > 0) part_of_block<bell>(offset - behind, behind, behind + i, to);
+    const std::ptrdiff_t whole = (n - i) / block;
     if (exponentials<bell>(offset + i, whole, to + i * lanes<S>))
       products<bell>(whole, to + i * lanes<S>);
     else
@@ -110,7 +116,7 @@ class SpacedExp {
   /// reciprocal above and below it. Whether all lanes are near.
   template <bool bell>
   bool exponentials(std::ptrdiff_t begin, std::ptrdiff_t blocks, S* to) const {
-    const S *shift = shift_, *rate = rate_, *limit = limit_[0];
+    const S *shift = shift_, *rate = rate_[0], *limit = limit_[0];
     const S twice = static_cast<S>(2 * spacing_);
     PackMask<S> near(true);
     for (std::ptrdiff_t k = 0; k < blocks; ++k, begin += block, to += block * lanes<S>) {
@@ -171,7 +177,7 @@ class SpacedExp {
   void part_of_block(std::ptrdiff_t begin, std::ptrdiff_t first, std::ptrdiff_t last, S* to) const {
     const S x = middle_of<bell>(begin), twice = static_cast<S>(2 * spacing_);
     for (int g = 0; g < lanes<S>; g += width<S>) {
-      const P shift = P::load_aligned(shift_ + g), rate = P::load_aligned(rate_ + g);
+      const P shift = P::load_aligned(shift_ + g), rate = P::load_aligned(rate_[0] + g);
       const Block b = look<bell>(x, twice, shift, rate, P::load_aligned(limit_[0] + g));
       std::array<P, block> values{};
       const auto put = [&](int j, const P& value) { values[static_cast<std::size_t>(j)] = value; };
@@ -195,10 +201,11 @@ class SpacedExp {
     }
   }
 
-  bool bell_;
+  Exponent form_;
   const S* x_;
   double spacing_;
-  const S *shift_, *rate_;
+  const S *shift_, *given_rate_;
+  Rows<S> rate_{1};            ///< of the line that is not turned
   Rows<S> limit_{1};           ///< of the arguments' size; negative where they change too fast
   Rows<S> powers_{block - 1};  ///< exp(unit j) of a line, exp(unit j^2) of a parabola, for j = 1, 2, ...
 };

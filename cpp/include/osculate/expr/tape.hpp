@@ -163,7 +163,7 @@ class TapeCompiler {
     }
   }
 
-  /// exp(a * b) with a = p - l or its square, p a number a point, and l and b numbers a lane.
+  /// exp(a * b) with a a line, p - l or l - p, or its square, p a number a point, and l and b numbers a lane.
   void fuse_exponent(Node& n) {
     if (low_.rate(n.a) != Rate::cell) std::swap(n.a, n.b);
     if (low_.rate(n.a) != Rate::cell || low_.rate(n.b) == Rate::cell || low_.rate(n.b) == Rate::point) return;
@@ -171,12 +171,14 @@ class TapeCompiler {
     const bool square = rest.op == Op::mul && rest.a == rest.b;
     const Node& line = square ? low_.graph[rest.a] : rest;
     if (line.op != Op::sub) return;
-    const bool turned = square && low_.rate(line.a) == Rate::lane;
-    const Id point = turned ? line.b : line.a, lane = turned ? line.a : line.b;
-    if (low_.rate(point) != Rate::point || low_.rate(lane) != Rate::lane) return;
+    const bool turned = low_.rate(line.a) == Rate::lane;
+    if (low_.rate(turned ? line.b : line.a) != Rate::point ||
+        low_.rate(turned ? line.a : line.b) != Rate::lane)
+      return;
     release_unused(n.a);
-    n = {.op = square ? Op::exp_bell : Op::exp_line, .a = point, .b = lane, .c = n.b};
-    ++uses_[static_cast<std::size_t>(point)], ++uses_[static_cast<std::size_t>(lane)];
+    n = {.op = square ? Op::exp_bell : Op::exp_line, .a = line.a, .b = line.b, .c = n.b};
+    if (square && turned) std::swap(n.a, n.b);
+    ++uses_[static_cast<std::size_t>(n.a)], ++uses_[static_cast<std::size_t>(n.b)];
   }
 
   /// One use of a node less, and of its operands where that was the last.

@@ -42,24 +42,24 @@ def test_spaced_points_give_the_fits_of_the_same_points_given_to_each_fit(
     rtol = 1e-9 if dtype == np.float64 else 1e-4
     np.testing.assert_allclose(spaced.cost[both], own.cost[both], rtol=rtol, atol=1e-30)
     error = np.abs(spaced.params - own.params)[both]
-    assert np.all(error <= 0.05 * own.stderr[both])
+    assert not np.any(error > 0.05 * own.stderr[both])  # NaN: not identified
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_values_at_spaced_points_are_those_of_the_function(name: str) -> None:
+def test_costs_at_spaced_points_are_those_of_the_function(name: str) -> None:
     f, low, high = MODELS[name]
     rng = np.random.default_rng(5)
     t = np.linspace(-4, 60, 333)
     params = rng.uniform(low, high, (50, len(low)))
     params[::3, -1] *= 0.01  # too steep for products
     with np.errstate(all="ignore"):
-        wanted = f(t, *params.T[:, :, np.newaxis])
-        result = osculate.fit(f, t, wanted, params, max_iterations=1)
+        result = osculate.fit(f, t, np.zeros((50, len(t))), params, max_iterations=1, ftol=None)
         assert result.path == "tape"
-        fitted = f(t, *result.params.T[:, :, np.newaxis])
-    usable = np.isfinite(fitted).all(axis=1)
+        values = f(t, *result.params.T[:, :, np.newaxis])
+        wanted = (values**2).sum(axis=1) / 2
+    usable = np.isfinite(wanted) & np.isfinite(result.cost)
     assert usable.mean() > 0.6
-    np.testing.assert_allclose(result.predict()[usable], fitted[usable], rtol=1e-12, atol=1e-300)
+    np.testing.assert_allclose(result.cost[usable], wanted[usable], rtol=1e-11, atol=1e-300)
 
 
 def test_points_that_are_nearly_spaced_are_not_taken_for_it() -> None:

@@ -6,11 +6,13 @@ and not per point, a derivative that is 1 never multiplied. With n = P - 1 other
     J'J  n (n + 1) / 2 multiply-adds and n sums,   J'r  n multiply-adds and one sum,   |r|^2  one,
 
 and for the model, its derivatives and the residual the workload's `operations`: W1 dx, dy, r^2 (2), the
-exponent, f - y (2), three columns: 10; W2 d, d^2, the exponent, f - y (2), two columns: 7; W3 two
-exponents, f - y (3), two columns: 7; W4 the exponent, f - y (2), a column: 4. Each takes the time of one
-multiply-add, each exponential its own; both rates are measured (cpp/throughput.cpp). Loads, the transpose
-into lanes, the solve of the normal equations and the covariance take no time here. The evaluations per fit
-are the fewest iterations, on average, of a peer all but 1% of whose fits are within 1e-4: the start takes
+exponent, f - y (2), three columns: 10; W2 d, d^2, f - y (2), two columns, and 2 products for the exponential:
+8; W3 f - y (3), two columns, a product for each exponential: 7; W4 f - y (2), a column, a product: 4.
+Exponentials are made at one point of eight where points are equally spaced (batch/spaced_exp.hpp): one a
+decay, two a bell, and one a point of W1. Each operation takes the time of one multiply-add, each exponential
+its own; both rates are measured (cpp/throughput.cpp). Loads, the transpose into lanes, the solve of the
+normal equations and the covariance take no time here. The evaluations per fit are the fewest iterations, on
+average, of a peer all but 1% of whose fits are within 1e-4: the start takes
 one, and the end of the last step none where it is known to be converged (batch/promise.hpp).
 """
 
@@ -27,7 +29,7 @@ from batch_workloads import Workload
 SHARE = 0.99
 
 
-def operations(workload: Workload) -> int:
+def operations(workload: Workload) -> float:
     """Vector operations per point and evaluation, the exponentials apart."""
     n = workload.n_parameters - 1  # the last derivative of every workload is 1
     return workload.operations + n * (n + 1) // 2 + 2 * n + 2

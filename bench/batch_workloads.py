@@ -32,8 +32,8 @@ class Workload:
     truth: tuple[float, ...]
     noise: float
     fits: int
-    operations: int  # vector operations per point beside J'J, J'r and the cost; see batch_limit.py
-    exponentials: int  # per point
+    operations: float  # vector operations per point beside J'J, J'r and the cost; see batch_limit.py
+    exponentials: float  # per point
 
     @property
     def n_points(self) -> int:
@@ -150,8 +150,8 @@ WORKLOADS = (
         (100, 32, 12, 10),  # narrower, a few starts in 10^5 are beyond the slope, and nobody gets back
         noise=1,
         fits=200_000,
-        operations=7,
-        exponentials=1,
+        operations=8,
+        exponentials=0.25,
     ),
     Workload(
         "W3",
@@ -163,7 +163,7 @@ WORKLOADS = (
         noise=1,
         fits=100_000,
         operations=7,
-        exponentials=2,
+        exponentials=0.25,
     ),
     Workload(
         "W4",
@@ -175,7 +175,7 @@ WORKLOADS = (
         noise=1,
         fits=1_000_000,
         operations=4,
-        exponentials=1,
+        exponentials=0.125,
     ),
 )
 BY_NAME = {workload.name: workload for workload in WORKLOADS}

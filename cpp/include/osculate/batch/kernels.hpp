@@ -5,6 +5,7 @@
 // kind of each operand as they go, which costs little beside them.
 
 #include <array>
+#include <tuple>
 
 #include "../expr/operation.hpp"
 #include "spaced_exp.hpp"
@@ -68,6 +69,19 @@ struct AnyReader {
   }
 };
 
+constexpr bool is_exponential(expr::Op op) {
+  using expr::Op;
+  return op == Op::exp || op == Op::exp_mul || op == Op::exp_line || op == Op::exp_bell;
+}
+template <class S, expr::Op op>
+XSIMD_INLINE Pack<S> exponent(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b,
+                              [[maybe_unused]] const Pack<S>& c) {
+  if constexpr (op == expr::Op::exp_mul) return a * b;
+  if constexpr (op == expr::Op::exp_line) return (a - b) * c;
+  if constexpr (op == expr::Op::exp_bell) return (a - b) * (a - b) * c;
+  return a;
+}
+
 template <class S, expr::Op op>
 XSIMD_INLINE Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b = {},
                              [[maybe_unused]] const Pack<S>& c = {}) {
@@ -82,10 +96,7 @@ XSIMD_INLINE Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b
   if constexpr (op == Op::ceil) return batch::ceil(a);
   if constexpr (op == Op::sqrt) return batch::sqrt(a);
   if constexpr (op == Op::cbrt) return batch::cbrt(a);
-  if constexpr (op == Op::exp) return pack_detail::exp(a);  // in line: its constants stay in registers
-  if constexpr (op == Op::exp_line) return pack_detail::exp((a - b) * c);
-  if constexpr (op == Op::exp_bell) return pack_detail::exp((a - b) * (a - b) * c);
-  if constexpr (op == Op::exp_mul) return pack_detail::exp(a * b);
+  if constexpr (is_exponential(op)) return batch::exp(exponent<S, op>(a, b, c));
   if constexpr (op == Op::exp2) return batch::exp2(a);
   if constexpr (op == Op::expm1) return batch::expm1(a);
   if constexpr (op == Op::log) return batch::log(a);
@@ -128,6 +139,24 @@ XSIMD_INLINE Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b
   if constexpr (op == Op::fnma) return xsimd::fnma(a, b, c);
 }
 
+/// One point of all lanes; `operands` gives the operands of a pack.
+template <class S, expr::Op op, class Operands>
+XSIMD_INLINE void run_point(Operands&& operands, S* to) {
+  if constexpr (is_exponential(op)) {
+    constexpr int together = std::min(packs<S>, 4);  // as many as registers hold
+    for (int first = 0; first < packs<S>; first += together) {
+      std::array<Pack<S>, together> x;
+      for (std::size_t g = 0; g < together; ++g)
+        x[g] = std::apply(exponent<S, op>, operands(first + static_cast<int>(g)));
+      pack_detail::exp_each(x);
+      for (const Pack<S>& v : x) v.store_aligned(to), to += width<S>;
+    }
+  } else {
+    for (int g = 0; g < packs<S>; ++g)
+      std::apply(operate<S, op>, operands(g)).store_aligned(to + g * width<S>);
+  }
+}
+
 template <class S, expr::Op op, Kind ka, Kind kb, Kind kc>
 void run_known(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
   Reader<S, ka> a(q.a.at(offset));
@@ -136,15 +165,13 @@ void run_known(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
   if constexpr (expr::arity(op) == 2) {
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       a.point(i), b.point(i);
-      for (int g = 0; g < packs<S>; ++g)
-        operate<S, op>(a(i, g), b(i, g)).store_aligned(to + i * lanes<S> + g * width<S>);
+      run_point<S, op>([&](int g) { return std::tuple(a(i, g), b(i, g), Pack<S>()); }, to + i * lanes<S>);
     }
   } else {
     Reader<S, kc> c(q.c.at(offset));
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       a.point(i), b.point(i), c.point(i);
-      for (int g = 0; g < packs<S>; ++g)
-        operate<S, op>(a(i, g), b(i, g), c(i, g)).store_aligned(to + i * lanes<S> + g * width<S>);
+      run_point<S, op>([&](int g) { return std::tuple(a(i, g), b(i, g), c(i, g)); }, to + i * lanes<S>);
     }
   }
 }
@@ -152,8 +179,10 @@ void run_known(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
 template <class S, expr::Op op>
 void run_unary(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
   const S* a = q.a.at(offset);
-  for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += width<S>)
-    operate<S, op>(Pack<S>::load_aligned(a + i)).store_aligned(q.to + i);
+  for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += lanes<S>)
+    run_point<S, op>(
+        [&](int g) { return std::tuple(Pack<S>::load_aligned(a + i + g * width<S>), Pack<S>(), Pack<S>()); },
+        q.to + i);
 }
 
 template <class S, expr::Op op>

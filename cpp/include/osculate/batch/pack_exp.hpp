@@ -162,6 +162,32 @@ XSIMD_INLINE P exp_normal(const P& x) {
   return scale_normal(exp_kernel(q.r), q.rounded);
 }
 
+/// exp of several packs, with the same bits: worked on in turns, their operations do not wait for each other.
+template <class P, std::size_t n>
+XSIMD_INLINE void exp_each(std::array<P, n>& x) {
+  using C = ExpConstants<Scalar<P>>;
+  auto normal = xsimd::abs(x[0]) <= P(C::normal);
+  for (std::size_t i = 1; i < n; ++i) normal = normal & (xsimd::abs(x[i]) <= P(C::normal));
+  if (!xsimd::all(normal)) [[unlikely]] {
+    for (P& v : x) v = exp(v);
+    return;
+  }
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<Scalar<P>, double> && sizeof(P) == 64) {
+    for (P& v : x) v = exp_by_table(v);
+    return;
+  }
+#endif
+  std::array<ExpReduced<P>, n> q;
+  std::array<P, n> p;
+  for (std::size_t i = 0; i < n; ++i) q[i] = exp_reduce(x[i]), p[i] = P(C::coefficients.back());
+  for (std::size_t k = C::coefficients.size() - 1; k > 0; --k)
+    for (std::size_t i = 0; i < n; ++i) p[i] = xsimd::fma(p[i], q[i].r, P(C::coefficients[k - 1]));
+  for (int twice = 0; twice < 2; ++twice)
+    for (std::size_t i = 0; i < n; ++i) p[i] = xsimd::fma(p[i], q[i].r, P(Scalar<P>(1)));
+  for (std::size_t i = 0; i < n; ++i) x[i] = scale_normal(p[i], q[i].rounded);
+}
+
 /// exp(x + low), |low| far below 1.
 template <class P>
 XSIMD_INLINE P exp(const P& x, const P& low) {

@@ -3,8 +3,11 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
+#include <bit>
 #include <cstdio>
 #include <cstring>
+#include <random>
 #include <string>
 
 #include "pack_error.hpp"
@@ -180,6 +183,37 @@ TEST_CASE_TEMPLATE("comparisons, select and fma", S, float, double) {
       CHECK(holds(batch::ne(a, b)) == (x != y));
       CHECK(same_bits(batch::select(batch::lt(a, b), a, b).get(0), x < y ? x : y));
       CHECK(same_bits(batch::fma(a, b, Pack<S>(S(0.5))).get(0), x * y + S(0.5)));
+    }
+  }
+}
+
+TEST_CASE_TEMPLATE("exp_of_several_packs_or_of_arguments_known_to_be_normal_has_the_bits_of_exp", S, float,
+                   double) {
+  using P = batch::Pack<S>;
+  constexpr std::size_t packs = 4, w = static_cast<std::size_t>(batch::width<S>);
+  constexpr S special[] = {std::numeric_limits<S>::quiet_NaN(), std::numeric_limits<S>::infinity(), S(1e6),
+                           S(-1e6), std::is_same_v<S, float> ? S(-100) : S(-740)};
+  const auto bits_of = [](const P& x, std::size_t lane) {
+    S values[w];
+    x.store_unaligned(values);
+    return std::bit_cast<std::conditional_t<sizeof(S) == 4, std::uint32_t, std::uint64_t>>(values[lane]);
+  };
+  std::mt19937_64 rng(3);
+  std::uniform_real_distribution<double> draw(-87, 87);
+  for (int round = 0; round < 2000; ++round) {
+    S x[packs * w];
+    for (S& v : x) v = static_cast<S>(draw(rng));
+    if (round % 2) x[rng() % (packs * w)] = special[static_cast<std::size_t>(round / 2) % 5];
+    std::array<P, packs> together;
+    for (std::size_t i = 0; i < packs; ++i) together[i] = P::load_unaligned(x + i * w);
+    const auto given = together;
+    batch::pack_detail::exp_each(together);
+    for (std::size_t i = 0; i < packs; ++i) {
+      const P wanted = batch::exp(given[i]), normal = batch::pack_detail::exp_normal(given[i]);
+      for (std::size_t lane = 0; lane < w; ++lane) {
+        CHECK(bits_of(together[i], lane) == bits_of(wanted, lane));
+        if (std::abs(x[i * w + lane]) <= 87) CHECK(bits_of(normal, lane) == bits_of(wanted, lane));
+      }
     }
   }
 }

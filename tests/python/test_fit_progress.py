@@ -18,7 +18,7 @@ from osculate import Status
 P0 = (2.0, 1.0, 0.1)
 TIMEOUT = 60  # seconds; generous, a hang is what it is for
 # Tenths of a second of work, so that observers are called on the way: each fit goes on to the limit.
-LONG: dict[str, Any] = {"ftol": None, "xtol": None, "gtol": None, "max_iterations": 60, "threads": 2}
+LONG: dict[str, Any] = {"ftol": None, "xtol": None, "gtol": None, "max_iterations": 150, "threads": 2}
 FITS = 200_000
 
 

@@ -169,7 +169,7 @@ XSIMD_INLINE void exp_each(std::array<P, n>& x) {
   auto normal = xsimd::abs(x[0]) <= P(C::normal);
   for (std::size_t i = 1; i < n; ++i) normal = normal & (xsimd::abs(x[i]) <= P(C::normal));
   if (!xsimd::all(normal)) [[unlikely]] {
-    for (P& v : x) v = exp(v);
+    for (P& v : x) v = pack_detail::exp(v);
     return;
   }
 #if defined(__AVX512F__)

@@ -2,13 +2,10 @@
 // Runs a tape over tiles of points and lanes and sums up the normal equations: cost, J'r and J'J for every
 // lane. A tile is as long as fits the first-level cache with everything it needs.
 
-#include <deque>
-
 #include "../expr/tape.hpp"
 #include "accumulate.hpp"
-#include "data.hpp"
-#include "kernels.hpp"
 #include "products.hpp"
+#include "registers.hpp"
 
 namespace osculate::batch {
 
@@ -16,18 +13,12 @@ template <class S>
 class Interpreter {
  public:
   Interpreter(const expr::Tape& tape, const Data<S>& data)
-      : tape_(tape),
-        data_(data),
-        lanes_(static_cast<std::size_t>(tape.lane_registers)),
-        lane_code_(bind(tape.lane_code)) {
-    for (const auto& [index, value] : tape.constants)
-      std::fill_n(lanes_[static_cast<std::size_t>(index)], lanes<S>, static_cast<S>(value));
+      : tape_(tape), data_(data), registers_(tape, data), lane_code_(registers_.bind(tape.lane_code)) {
     plan();
-    tile_ = tile_points(data.points,
-                        static_cast<int>(tape.cell_registers + buffered_.size()) + 2 + data.robust());
-    cells_ = Rows<S>(register_rows() *
-                     (static_cast<std::size_t>(tape.cell_registers) + buffered_.size() + 1 + data.robust()));
-    cell_code_ = bind(tape.cell_code);
+    const int most = tape.cell_registers + static_cast<int>(buffered_.size());
+    tile_ = tile_points(data.points, most + 2 + data.robust());
+    registers_.make_cells(most + 1 + data.robust(), tile_);
+    cell_code_ = registers_.bind(tape.cell_code);
     cell_code_.resize(cell_code_.size() - by_.size());
     place_columns();
     const auto count = columns_.size();
@@ -54,7 +45,7 @@ class Interpreter {
     for (std::ptrdiff_t offset = 0; offset < data_.points; offset += tile_) {
       const std::ptrdiff_t n = std::min(tile_, data_.points - offset);
       for (const Bound<S>& q : cell_code_) q.run(q, offset, n);
-      std::memcpy(to + offset * lanes<S>, register_at(tape_.value.index),
+      std::memcpy(to + offset * lanes<S>, registers_.cell(tape_.value.index),
                   sizeof(S) * static_cast<std::size_t>(n) * lanes<S>);
     }
   }
@@ -91,74 +82,18 @@ class Interpreter {
     std::stable_partition(moving_.begin(), moving_.end(), [&](int k) { return !product_of(products_, k); });
   }
 
-  /// Rows from one register to the next: one more than are used, since with a power of two the same point's
-  /// numbers would have addresses that the processor takes for equal until late (4 KiB aliasing).
-  std::size_t register_rows() const { return static_cast<std::size_t>(tile_) + 1; }
-
-  S* register_at(int index) { return cells_[static_cast<std::size_t>(index) * register_rows()]; }
-
-  typename Bound<S>::Source source(const expr::Operand& o) {
-    using expr::Where;
-    const auto k = static_cast<std::size_t>(o.index);
-    switch (o.where) {
-      case Where::lane:
-        return {lanes_[k], 0, Kind::lane};
-      case Where::point:
-        return {data_.per_point[k], 1, Kind::point};
-      case Where::input:
-        return {data_.inputs[k], lanes<S>, Kind::vector};
-      case Where::cell:
-        return {register_at(o.index), 0, Kind::vector};
-      default:
-        return {};
-    }
-  }
-
-  /// What computes an exponential of equally spaced points; nullptr for other instructions.
-  const SpacedExp<S>* spaced(const expr::Instruction& i) {
-    using expr::Op, expr::Where;
-    const bool line = i.op == Op::exp_line || (i.op == Op::exp_mul && i.a.where == Where::point);
-    if ((!line && i.op != Op::exp_bell) || data_.points == 0) return nullptr;
-    const bool turned = i.op == Op::exp_line && i.a.where == Where::lane;
-    const S* x = data_.per_point[static_cast<std::size_t>((turned ? i.b : i.a).index)];
-    const auto distance = spacing(x, data_.points);
-    if (!distance) return nullptr;
-    const Exponent form = i.op == Op::exp_bell ? Exponent::bell : turned ? Exponent::turned : Exponent::line;
-    if (i.op == Op::exp_mul)
-      return &spaced_.emplace_back(form, x, *distance, zeros_.data(), source(i.b).data);
-    const S* shift = source(turned ? i.a : i.b).data;
-    return &spaced_.emplace_back(form, x, *distance, shift, source(i.c).data);
-  }
-
-  std::vector<Bound<S>> bind(const std::vector<expr::Instruction>& code) {
-    std::vector<Bound<S>> bound;
-    for (const expr::Instruction& i : code) {
-      Bound<S> b{.op = i.op, .a = source(i.a), .b = source(i.b), .c = source(i.c)};
-      if (i.to.where == expr::Where::lane) {  // one row of lanes is a tile of one point
-        b.to = lanes_[static_cast<std::size_t>(i.to.index)];
-        b.a.kind = b.b.kind = b.c.kind = Kind::vector;
-      } else {
-        b.to = register_at(i.to.index);
-        b.spaced = spaced(i);
-      }
-      b.run = kernel<S>(b);
-      bound.push_back(b);
-    }
-    return bound;
-  }
-
   void place_columns() {
     const auto buffer = [&](std::size_t b) {
-      return register_at(tape_.cell_registers + static_cast<int>(b));
+      return registers_.cell(tape_.cell_registers + static_cast<int>(b));
     };
     scale_ = buffer(buffered_.size());
     if (data_.robust()) metric_ = buffer(buffered_.size() + 1);
-    columns_ = {register_at(tape_.value.index)};  // the residuals
+    columns_ = {registers_.cell(tape_.value.index)};  // the residuals
     std::size_t products = 0;
     for (const int k : moving_) {
       if (const ProductColumn* p = product_of(products_, k)) {
-        columns_.push_back(register_at(p->first.index));
-        by_[products++] = register_at(p->second.index);
+        columns_.push_back(registers_.cell(p->first.index));
+        by_[products++] = registers_.cell(p->second.index);
         steps_.push_back(0);
         continue;
       }
@@ -166,17 +101,16 @@ class Interpreter {
       const expr::Operand& values = tape_.columns[static_cast<std::size_t>(k)].values;
       const bool in_buffer = found != buffered_.end();
       columns_.push_back(in_buffer ? buffer(static_cast<std::size_t>(found - buffered_.begin()))
-                                   : source(values).data);
-      steps_.push_back(in_buffer ? 0 : source(values).step);
+                                   : registers_.source(values).data);
+      steps_.push_back(in_buffer ? 0 : registers_.source(values).step);
     }
     shifted_ = columns_;
   }
 
   void set_parameters(const S* parameters) {
-    const std::size_t given = tape_.parameters * static_cast<std::size_t>(lanes<S>);
-    std::memcpy(lanes_.data(), parameters, sizeof(S) * given);
+    registers_.set_parameters(parameters);
     for (const Bound<S>& q : lane_code_) q.run(q, 0, 1);
-    for (SpacedExp<S>& e : spaced_) e.prepare();
+    registers_.prepare();
   }
 
   void begin() {
@@ -188,7 +122,7 @@ class Interpreter {
 
   void tile(std::ptrdiff_t offset, std::ptrdiff_t n) {
     for (const Bound<S>& q : cell_code_) q.run(q, offset, n);
-    S* residual = register_at(tape_.value.index);
+    S* residual = registers_.cell(tape_.value.index);
     const S* y = data_.y + offset * lanes<S>;
     if (data_.scaled()) {
       const S* weight =
@@ -213,8 +147,8 @@ class Interpreter {
     if (kept) return;  // what is a number a point stays from the last evaluation
     for (std::size_t b = 0; b < buffered_.size(); ++b) {
       const expr::Operand& values = tape_.columns[static_cast<std::size_t>(buffered_[b])].values;
-      S* to = register_at(tape_.cell_registers + static_cast<int>(b));
-      const auto from = source(values);
+      S* to = registers_.cell(tape_.cell_registers + static_cast<int>(b));
+      const auto from = registers_.source(values);
       const S* column = from.data ? from.at(offset) : nullptr;
       const bool shared = from.kind == Kind::point;
       if (data_.scaled())
@@ -248,7 +182,7 @@ class Interpreter {
   Wide<S> factor(int column, int offset) {
     const expr::Operand& f = tape_.columns[static_cast<std::size_t>(column)].factor;
     if (f.where == expr::Where::nowhere) return Wide<S>(1);
-    return Wide<S>::load(lanes_[static_cast<std::size_t>(f.index)] + offset);
+    return Wide<S>::load(registers_.lane(f.index) + offset);
   }
 
   /// Puts the sums where their parameters are, times the columns' factors.
@@ -301,9 +235,9 @@ class Interpreter {
 
   const expr::Tape& tape_;
   const Data<S>& data_;
-  Rows<S> lanes_, cells_, part_, total_, lost_, norms_;
-  Rows<S> cost_{1}, square_{1}, zeros_{1};
-  std::deque<SpacedExp<S>> spaced_;  ///< of the cell code, which points to them
+  Registers<S> registers_;
+  Rows<S> part_, total_, lost_, norms_;
+  Rows<S> cost_{1}, square_{1};
   std::vector<Bound<S>> lane_code_, cell_code_;
   std::vector<int> moving_, buffered_;  ///< columns that are summed as vectors, and those of them in buffers
   int constant_ = -1;                   ///< the column that is constant

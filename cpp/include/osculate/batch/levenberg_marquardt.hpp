@@ -135,17 +135,10 @@ class LaneGroup : Part<S> {
     return true;
   }
 
-  /// Moves lanes to `trial` by what their normal equations say of it.
+  /// Ends lanes at `trial`.
   void finish(const WideMask<S>& last) {
-    for (int u = 0; u < n_; ++u) {
-      Wide<S> g = get(normal.gradient, u);
-      for (int v = 0; v < n_; ++v)
-        g = fma(get(normal.matrix, u >= v ? packed(u, v) : packed(v, u)), get(trial, v) - get(x, v), g);
-      put(end_gradient_, u, g);
-    }
-    move(normal.gradient, end_gradient_, n_, last);
+    promise_.keep(*this, n_, last, x, trial, normal);
     move(x, trial, n_, last);
-    update(normal.cost, last, get(normal.cost, 0) - get(promise_.predicted, 0));
     update(iterations, last, get(iterations, 0) + Wide<S>(1));
     update(status, last, lane_status<S>(Status::cost));
   }
@@ -303,7 +296,6 @@ class LaneGroup : Part<S> {
   Rows<S> square_scale_{rows(n_)}, inverse_scale_{rows(n_)}, low_{rows(n_)}, high_{rows(n_)};
   LaneTrustRegion<S> region_;
   LanePromise<S> promise_;
-  Rows<S> end_gradient_{rows(n_)};
   Rows<S> terms_{1};
   Rows<S> measure_{1};  ///< the square of the gradient's cosine, times |r|^2
   Rows<S> starting_{1}, contradicted_{1}, finite_trial_{1}, nonfinite_trial_{1};

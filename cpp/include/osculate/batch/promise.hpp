@@ -50,6 +50,19 @@ struct LanePromise {
            (p * at.get(strayed_) <= enough) & (p * at.get(changed_) <= Wide<S>(same * same) * before);
   }
 
+  /// Takes gradient and cost at the end of the last step for what the normal equations say of it.
+  void keep(const Part<S>& at, int n, const WideMask<S>& last, const Rows<S>& x, const Rows<S>& trial,
+            Normal<S>& normal) const {
+    for (int u = 0; u < n; ++u) {
+      Wide<S> g = at.get(normal.gradient, u);
+      for (int v = 0; v < n; ++v)
+        g = fma(at.get(normal.matrix, u >= v ? packed(u, v) : packed(v, u)), at.get(trial, v) - at.get(x, v),
+                g);
+      at.put(normal.gradient, u, choose(last, g, at.get(normal.gradient, u)));
+    }
+    at.update(normal.cost, last, at.get(normal.cost) - at.get(predicted));
+  }
+
   /// What came of it, and the matrices before and after: the next forecast follows from an accepted step.
   void remember(const Part<S>& at, int n, const WideMask<S>& accepted, const Wide<S>& ratio,
                 const Rows<S>& matrix, const Rows<S>& matrix_there, const Rows<S>& inverse_scale) {

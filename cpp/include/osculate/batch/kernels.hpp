@@ -5,7 +5,6 @@
 // kind of each operand as they go, which costs little beside them.
 
 #include <array>
-#include <tuple>
 
 #include "../expr/operation.hpp"
 #include "spaced_exp.hpp"
@@ -139,21 +138,31 @@ XSIMD_INLINE Pack<S> operate(const Pack<S>& a, [[maybe_unused]] const Pack<S>& b
   if constexpr (op == Op::fnma) return xsimd::fnma(a, b, c);
 }
 
-/// One point of all lanes; `operands` gives the operands of a pack.
-template <class S, expr::Op op, class Operands>
-XSIMD_INLINE void run_point(Operands&& operands, S* to) {
+/// The operands of an operation.
+template <class S>
+struct Operands {
+  Pack<S> a{}, b{}, c{};
+};
+
+/// One point of all lanes; `operands` gives those of a pack.
+template <class S, expr::Op op, class Get>
+XSIMD_INLINE void run_point(Get&& operands, S* to) {
   if constexpr (is_exponential(op)) {
     constexpr int together = std::min(packs<S>, 4);  // as many as registers hold
     for (int first = 0; first < packs<S>; first += together) {
       std::array<Pack<S>, together> x;
-      for (std::size_t g = 0; g < together; ++g)
-        x[g] = std::apply(exponent<S, op>, operands(first + static_cast<int>(g)));
+      for (int g = 0; g < together; ++g) {
+        const Operands<S> o = operands(first + g);
+        x[static_cast<std::size_t>(g)] = exponent<S, op>(o.a, o.b, o.c);
+      }
       pack_detail::exp_each(x);
       for (const Pack<S>& v : x) v.store_aligned(to), to += width<S>;
     }
   } else {
-    for (int g = 0; g < packs<S>; ++g)
-      std::apply(operate<S, op>, operands(g)).store_aligned(to + g * width<S>);
+    for (int g = 0; g < packs<S>; ++g) {
+      const Operands<S> o = operands(g);
+      operate<S, op>(o.a, o.b, o.c).store_aligned(to + g * width<S>);
+    }
   }
 }
 
@@ -165,13 +174,13 @@ void run_known(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
   if constexpr (expr::arity(op) == 2) {
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       a.point(i), b.point(i);
-      run_point<S, op>([&](int g) { return std::tuple(a(i, g), b(i, g), Pack<S>()); }, to + i * lanes<S>);
+      run_point<S, op>([&](int g) { return Operands<S>{a(i, g), b(i, g)}; }, to + i * lanes<S>);
     }
   } else {
     Reader<S, kc> c(q.c.at(offset));
     for (std::ptrdiff_t i = 0; i < n; ++i) {
       a.point(i), b.point(i), c.point(i);
-      run_point<S, op>([&](int g) { return std::tuple(a(i, g), b(i, g), c(i, g)); }, to + i * lanes<S>);
+      run_point<S, op>([&](int g) { return Operands<S>{a(i, g), b(i, g), c(i, g)}; }, to + i * lanes<S>);
     }
   }
 }
@@ -180,9 +189,8 @@ template <class S, expr::Op op>
 void run_unary(const Bound<S>& q, std::ptrdiff_t offset, std::ptrdiff_t n) {
   const S* a = q.a.at(offset);
   for (std::ptrdiff_t i = 0; i < n * lanes<S>; i += lanes<S>)
-    run_point<S, op>(
-        [&](int g) { return std::tuple(Pack<S>::load_aligned(a + i + g * width<S>), Pack<S>(), Pack<S>()); },
-        q.to + i);
+    run_point<S, op>([&](int g) { return Operands<S>{Pack<S>::load_aligned(a + i + g * width<S>)}; },
+                     q.to + i);
 }
 
 template <class S, expr::Op op>

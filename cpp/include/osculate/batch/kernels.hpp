@@ -243,13 +243,20 @@ typename Bound<S>::Kernel exp_mul_kernel(const Bound<S>& q) {
                             : run_known<S, expr::Op::exp_mul, point, lane, vector>;
 }
 
+/// Whether kernel() has a loop for whatever operands tapes give the operation.
+constexpr bool has_known_operands(expr::Op op) {
+  using expr::Op;
+  return op == Op::add || op == Op::sub || op == Op::mul || op == Op::div || op == Op::exp_line ||
+         op == Op::exp_bell;
+}
+
 template <class S, std::size_t... k>
 constexpr std::array<typename Bound<S>::Kernel, sizeof...(k)> any_kernels(std::index_sequence<k...>) {
   return {[] {
     constexpr auto op = static_cast<expr::Op>(k);
     if constexpr (expr::arity(op) == 1)
       return static_cast<typename Bound<S>::Kernel>(run_unary<S, op>);
-    else if constexpr (op == expr::Op::constant || expr::arity(op) > 1)
+    else if constexpr (op == expr::Op::constant || (expr::arity(op) > 1 && !has_known_operands(op)))
       return static_cast<typename Bound<S>::Kernel>(run_any<S, op>);
     else
       return static_cast<typename Bound<S>::Kernel>(nullptr);

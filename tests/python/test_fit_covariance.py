@@ -76,7 +76,7 @@ def test_a_last_step_without_evaluation_ends_where_one_with_it_does(
 def test_the_errors_of_a_last_step_without_evaluation_follow_ftol(ftol: float) -> None:
     result = osculate.fit(decay, X, Y, P0, ftol=ftol)
     exact = osculate.fit(decay, X, Y, P0, ftol=None, xtol=1e-13, gtol=1e-13)
-    np.testing.assert_allclose(result.stderr, exact.stderr, rtol=max(1e-10, 1e3 * ftol))
+    np.testing.assert_allclose(result.stderr, exact.stderr, rtol=max(1e-10, 3e3 * ftol))
 
 
 def test_covariances_are_symmetric_and_their_diagonal_is_of_the_errors() -> None:

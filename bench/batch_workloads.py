@@ -1,8 +1,9 @@
 """The workloads of the batch bench: model, analytic Jacobian, seeded data, and who reached the best cost.
 
 Every fit has its own true parameters (5% around the nominal ones) and starts 10% from them (standard
-deviations of normal numbers). Data, points and starts are rounded to float32, so that both precisions fit
-the same numbers; costs are computed here, in float64, from the parameters that a peer returns.
+deviations of normal numbers). Data and starts are rounded to float32, so that both precisions fit the same
+numbers; points are as a user has them, `step * np.arange(n)` in float64, and float32 rounds them. Costs are
+computed here, in float64, from the parameters that a peer returns.
 """
 
 from __future__ import annotations
@@ -125,7 +126,7 @@ _PIXELS = np.array([np.arange(25) % 5, np.arange(25) // 5], dtype=float)
 
 
 def _points(step: float, n: int) -> Array:
-    return np.float32(step * np.arange(n)).astype(float)
+    return step * np.arange(n)
 
 
 WORKLOADS = (
@@ -182,7 +183,7 @@ BY_NAME = {workload.name: workload for workload in WORKLOADS}
 
 
 def generate(workload: Workload, fits: int, seed: int = 1) -> Data:
-    """`fits` seeded data sets with their starts, float64 numbers that float32 represents."""
+    """`fits` seeded data sets with their starts, float64 numbers that float32 represents; points are not."""
     rng = np.random.default_rng(seed)
     shape = (fits, workload.n_parameters)
     p = np.array(workload.truth) * (1 + SPREAD * rng.standard_normal(shape))

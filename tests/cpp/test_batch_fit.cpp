@@ -120,7 +120,9 @@ TEST_CASE_TEMPLATE("batch fits of many points give what the same data give by la
       CHECK(double(spread.cost[i]) == doctest::Approx(double(by_lanes.cost[i])).epsilon(rounding));
       for (Index k = 0; k < 3; ++k) {
         const double error = double(by_lanes.standard_errors(i, k));
-        CHECK(double(spread.standard_errors(i, k)) == doctest::Approx(error).epsilon(1e-2));
+        // in float the first fit, whose outlier leaves a flat valley, has other errors wherever it ends
+        CHECK(double(spread.standard_errors(i, k)) ==
+              doctest::Approx(error).epsilon(sizeof(S) == 8 ? 1e-2 : 1e-1));
         // the stopping tests leave a small part of the error open
         CHECK(std::abs(double(spread.params(i, k)) - double(by_lanes.params(i, k))) <=
               (sizeof(S) == 8 ? 1e-4 : 5e-2) * error);

@@ -59,7 +59,8 @@ class Interpreter {
         cache_bytes / (rows * lanes<S> * static_cast<std::ptrdiff_t>(sizeof(S))), 4, 64);
     const std::ptrdiff_t tiles = std::max<std::ptrdiff_t>(1, (points + most - 1) / most);
     const std::ptrdiff_t equal = std::max<std::ptrdiff_t>(1, (points + tiles - 1) / tiles);
-    return tiles == 1 || equal < 8 ? equal : (equal + 7) / 8 * 8;  // whole blocks of SpacedExp
+    if (tiles == 1 || equal < spaced_block) return equal;
+    return (equal + spaced_block - 1) / spaced_block * spaced_block;
   }
 
   /// Which columns the sums need in memory: with weights or a loss a scaled copy of each, else a copy of

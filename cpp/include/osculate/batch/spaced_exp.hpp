@@ -14,10 +14,13 @@
 
 namespace osculate::batch {
 
+/// Points whose exponentials are made together, from a multiple of it on: tiles had better be whole blocks.
+inline constexpr int spaced_block = 8;
+
 /// The distance of n points that are equally spaced up to the rounding of their coordinates.
 template <class S>
 std::optional<double> spacing(const S* x, std::ptrdiff_t n) {
-  if (n < 8) return std::nullopt;
+  if (n < spaced_block) return std::nullopt;
   const double first = double(x[0]), last = double(x[n - 1]), step = (last - first) / double(n - 1);
   const double rounding =
       2 * double(std::numeric_limits<S>::epsilon()) * std::max(std::abs(first), std::abs(last));
@@ -47,7 +50,7 @@ class SpacedExp {
 
  private:
   using P = Pack<S>;
-  static constexpr int block = 8;  ///< points, from a multiple of it on
+  static constexpr int block = spaced_block;
   /// The largest argument and the largest change of it within a block: together they are far from where exp
   /// under- or overflows, and the rounding of the change costs few digits.
   static constexpr bool single = std::is_same_v<S, float>;
@@ -93,14 +96,14 @@ class SpacedExp {
 
   /// What the exponentials of a block are made of.
   struct Block {
-    P from, argument, slope;
+    P argument, slope;
     PackMask<S> near;
   };
 
   template <bool bell>
   XSIMD_INLINE static Block look(S x, S twice, const P& shift, const P& rate, const P& limit) {
     const P from = P(x) - shift;
-    Block b{from, bell ? from * from * rate : from * rate, P(twice) * from * rate, {}};
+    Block b{bell ? from * from * rate : from * rate, P(twice) * from * rate, {}};
     b.near = abs(b.argument) <= limit;
     if constexpr (bell) b.near = b.near && abs(b.slope) <= P(largest_change / S(block / 2));
     return b;

@@ -74,8 +74,10 @@ class Call:
             start = self.starts(self, part, key)
             self._engine(part, start, self._bounds(key), result, key, done)
             done += part.fits
-        if self.report is not None and not self.report(done):
-            raise EarlyEndError
+            if self.report is not None and not self.report(
+                done
+            ):  # a chunk may be too quick for the engine to
+                raise EarlyEndError
 
     def _blank(self, result: FitResult) -> None:
         """NaN for what is missing: all of the fits that did not run, and the covariances of robust ones whose

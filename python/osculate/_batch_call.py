@@ -74,9 +74,8 @@ class Call:
             start = self.starts(self, part, key)
             self._engine(part, start, self._bounds(key), result, key, done)
             done += part.fits
-            if self.report is not None and not self.report(
-                done
-            ):  # a chunk may be too quick for the engine to
+            # The engine does not report on a chunk that takes it less than 20 ms.
+            if self.report is not None and not self.report(done):
                 raise EarlyEndError
 
     def _blank(self, result: FitResult) -> None:

@@ -122,6 +122,32 @@ TEST_CASE("tape_sums_products_in_one_operation_where_the_product_is_used_once") 
   CHECK(count(compile(decay, {}).cell_code, Op::exp_mul) == 1);
 }
 
+TEST_CASE("tape_adds_a_fits_factors_of_the_same_rest_once_a_fit") {
+  const Model sum = model(1, 3, [](const auto& x, const auto& p) {
+    const auto e = exp(p[0] * x[0]);
+    return p[1] * e + p[2] * e - 3 * e;
+  });
+  const Tape tape = compile(sum, {});
+  CHECK(tape.cell_code.size() == 2);  // the exponential, and once times the sum
+  const double x[] = {0.7}, p[] = {0.3, 2, 1.5};
+  CHECK(std::abs(Runner(tape, x, p).read(tape.value) - 0.5 * std::exp(0.21)) < 1e-15);
+}
+
+TEST_CASE("tape_takes_a_product_at_hand_before_a_square") {
+  const auto peak = [](const auto& x, const auto& p) { return exp(-square(x[0] - p[0]) * p[1]); };
+  const Model m = model(1, 2, peak);
+  CHECK(count(compile(m, {0, 1}).cell_code, Op::mul) == 2);  // d e and d (d e)
+  CHECK(count(compile(m, {1}).cell_code, Op::mul) == 2);     // d d and d d e
+  const Model line = model(1, 2, [](const auto& x, const auto& p) {
+    const auto d = x[0] - p[0], w = 1 / (square(d) + p[1]);
+    return w * d + w * square(d);  // the square has a use of its own
+  });
+  const double x[] = {0.7}, p[] = {0.3, 2};
+  const Tape tape = compile(line, {0, 1});
+  const double d = 0.4, w = 1 / (d * d + 2);
+  CHECK(std::abs(Runner(tape, x, p).read(tape.value) - (w * d + w * d * d)) < 1e-15);
+}
+
 TEST_CASE("tape_knows_exponentials_of_lines_and_parabolas_of_a_number_a_point") {
   const Model line = model(1, 3, [](const auto& x, const auto& p) { return exp(-(x[0] - p[1]) / p[2]); });
   CHECK(count(compile(line, {}).cell_code, Op::exp_line) == 1);

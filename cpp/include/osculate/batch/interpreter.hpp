@@ -19,7 +19,7 @@ class Interpreter {
     tile_ = tile_points(data.points, most + 2 + data.robust());
     registers_.make_cells(most + 1 + data.robust(), tile_);
     cell_code_ = registers_.bind(tape.cell_code);
-    cell_code_.resize(cell_code_.size() - by_.size());
+    cell_code_.resize(cell_code_.size() - products_.size());
     place_columns();
     const auto count = columns_.size();
     const std::size_t rows = count * (count + 1) / 2 + count;
@@ -77,10 +77,13 @@ class Interpreter {
       if (data_.scaled() || where == expr::Where::nowhere || where == expr::Where::point)
         buffered_.push_back(static_cast<int>(k));
     }
-    if (data_.scaled() || static_cast<int>(moving_.size()) >= detail::whole_block) return;
-    products_ = product_columns(tape_, moving_, detail::most_products);
-    by_.resize(products_.size());
-    std::stable_partition(moving_.begin(), moving_.end(), [&](int k) { return !product_of(products_, k); });
+    const int columns = static_cast<int>(moving_.size()) + 1;
+    if (data_.scaled() || columns > detail::most_with_products) return;
+    products_ = product_columns(tape_, moving_, detail::most_products, detail::may_chain(columns));
+    for (const ProductColumn& p : products_) {
+      moving_.erase(std::find(moving_.begin(), moving_.end(), p.column));
+      moving_.push_back(p.column);
+    }
   }
 
   void place_columns() {
@@ -90,20 +93,19 @@ class Interpreter {
     scale_ = buffer(buffered_.size());
     if (data_.robust()) metric_ = buffer(buffered_.size() + 1);
     columns_ = {registers_.cell(tape_.value.index)};  // the residuals
-    std::size_t products = 0;
-    for (const int k : moving_) {
-      if (const ProductColumn* p = product_of(products_, k)) {
-        columns_.push_back(registers_.cell(p->first.index));
-        by_[products++] = registers_.cell(p->second.index);
-        steps_.push_back(0);
-        continue;
-      }
+    for (std::size_t m = 0; m + products_.size() < moving_.size(); ++m) {
+      const int k = moving_[m];
       const auto found = std::find(buffered_.begin(), buffered_.end(), k);
       const expr::Operand& values = tape_.columns[static_cast<std::size_t>(k)].values;
       const bool in_buffer = found != buffered_.end();
       columns_.push_back(in_buffer ? buffer(static_cast<std::size_t>(found - buffered_.begin()))
                                    : registers_.source(values).data);
       steps_.push_back(in_buffer ? 0 : registers_.source(values).step);
+    }
+    for (const ProductColumn& p : products_) {
+      columns_.push_back(registers_.cell(p.first.index));
+      factors_.push_back({registers_.cell(p.second.index), registers_.cell(p.to.index), p.chained});
+      steps_.push_back(0);
     }
     shifted_ = columns_;
   }
@@ -139,7 +141,7 @@ class Interpreter {
     const std::size_t triangle = static_cast<std::size_t>(packed(count, 0));
     S* gram = tiles_ == 0 ? total_.data() : part_.data();
     batch::accumulate(shifted_.data(), count, n, gram, constant_ < 0 ? nullptr : gram + triangle * lanes<S>,
-                      residual, data_.scaled() ? nullptr : y, by_);
+                      residual, data_.scaled() ? nullptr : y, factors_);
     if (tiles_++ > 0) add_part(triangle + (constant_ < 0 ? 0 : static_cast<std::size_t>(count)));
   }
 
@@ -245,7 +247,7 @@ class Interpreter {
   std::vector<const S*> columns_, shifted_;
   std::vector<std::ptrdiff_t> steps_;
   std::vector<ProductColumn> products_;  ///< the last of the columns
-  std::vector<const S*> by_;             ///< what those are multiplied by
+  std::vector<Factor<S>> factors_;       ///< what those are multiplied by
   S *scale_ = nullptr, *metric_ = nullptr;
   std::ptrdiff_t tile_ = 1;
   int tiles_ = 0;

@@ -5,6 +5,7 @@
 // powers of 0.5, 1.5, -0.5 and -1.5: they are made of the square root, as NumPy's a**0.5 is, and so NaN where
 // a is -inf.
 
+#include <algorithm>
 #include <cstring>
 #include <stdexcept>
 #include <string>
@@ -61,6 +62,12 @@ class Graph {
     if (simpler != none) return simpler;
     if (commutes(op) && a > b) std::swap(a, b);
     return intern({.op = op, .a = a, .b = b, .c = c});
+  }
+
+  /// The node a * b as it stands; `none` where there is none.
+  Id find_product(Id a, Id b) const {
+    const auto found = known_.find({.op = Op::mul, .a = std::min(a, b), .b = std::max(a, b)});
+    return found == known_.end() ? none : found->second;
   }
 
   Id neg(Id a) { return apply(Op::neg, a); }

@@ -100,6 +100,7 @@ class Lowering {
       case Op::add:
       case Op::sub: {
         const Product a = of(n.a), b = of(n.b);
+        if (a.rest == b.rest) return {graph.apply(n.op, a.lane, b.lane), a.rest};
         if (a.lane == b.lane && !is_one(a.rest) && !is_one(b.rest))
           return {a.lane, graph.apply(n.op, a.rest, b.rest)};
         return plain(graph.apply(n.op, whole(a), whole(b)));

@@ -140,6 +140,7 @@ class TapeCompiler {
   /// is a line or a parabola of a number a point in one too, for they are cheap at equally spaced points.
   void fuse(Id id) {
     Node& n = fused_[static_cast<std::size_t>(id)];
+    if (n.op == Op::mul) return reuse_product(id);
     if ((n.op != Op::add && n.op != Op::sub && n.op != Op::exp) || low_.rate(id) != Rate::cell) return;
     const auto product = [&](Id operand) {
       return fused_[static_cast<std::size_t>(operand)].op == Op::mul &&
@@ -160,6 +161,27 @@ class TapeCompiler {
       const Node& factor = fused_[static_cast<std::size_t>(b)];
       n = {.op = n.op == Op::add ? Op::fma : Op::fnma, .a = factor.a, .b = factor.b, .c = a};
       uses_[static_cast<std::size_t>(b)] = 0;
+    }
+  }
+
+  /// d^2 e as d (d e) where d e is there anyway and d^2 for nothing else.
+  void reuse_product(Id id) {
+    Node& n = fused_[static_cast<std::size_t>(id)];
+    for (const bool first : {true, false}) {
+      const Id square = first ? n.a : n.b, e = first ? n.b : n.a;
+      const Node& factor = low_.graph[square];
+      if (factor.op != Op::mul || factor.a != factor.b || low_.rate(square) != Rate::cell ||
+          uses_[static_cast<std::size_t>(square)] > 1)
+        continue;
+      const Id product = low_.graph.find_product(factor.a, e);
+      if (product == none || product == square || product > id ||
+          uses_[static_cast<std::size_t>(product)] == 0)
+        continue;
+      n = {.op = Op::mul, .a = factor.a, .b = product};
+      ++uses_[static_cast<std::size_t>(n.a)], ++uses_[static_cast<std::size_t>(n.b)];
+      release_unused(square);
+      --uses_[static_cast<std::size_t>(e)];
+      return;
     }
   }
 

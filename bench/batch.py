@@ -9,9 +9,10 @@ computed by us, is at most 1e-4 above the best that any peer reached on that fit
 Measurement. Each (peer, threads) is a process of its own that may use as many CPUs and keeps its memory
 (batch_peer.py). After a run that compiles and touches the memory, each (peer, dtype, threads) is timed once
 a round, one at a time, in an order that is shuffled every round, so that drift of the machine meets all
-alike. Slow peers fit the first part of the data only; rates are per second. TinySolver times its fits
-alone, the Python peers from arrays to arrays. Reported are medians and quartiles over the rounds; the
-arithmetic limit (batch_limit.py) is measured in the same rounds.
+alike. A run of less than a second is done twice, and the second time counts: after seconds of waiting the
+first one also wakes processors and fills caches. Slow peers fit the first part of the data only; rates are
+per second. TinySolver times its fits alone, the Python peers from arrays to arrays. Reported are medians
+and quartiles over the rounds; the arithmetic limit (batch_limit.py) is measured in the same rounds.
 """
 
 from __future__ import annotations

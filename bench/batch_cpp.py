@@ -121,7 +121,7 @@ def prepare_tiny_solver(case: Case, tuned: bool = False) -> Callable[[], Fits]:
         with tempfile.NamedTemporaryFile(dir=case.folder) as output:
             facts = _run(program, case.threads, case.fits, case.folder, output.name, tolerance)
             params = np.fromfile(output.name, case.dtype).reshape(-1, workload.n_parameters)
-        return Fits(params, facts.pop("seconds"), facts)
+        return Fits(params, facts.pop("seconds"), facts=facts)
 
     return run
 

@@ -54,7 +54,7 @@ def prepare_optimistix(case: Case) -> Callable[[], Fits]:
         jax.config.update("jax_enable_x64", case.dtype == "float64")
         parts = [fit_batch(data.x, data.y[b : b + batch], data.p0[b : b + batch]) for b in starts]
         params, steps = (np.concatenate(part) for part in zip(*parts, strict=True))
-        return Fits(params, None, {"iterations": float(np.mean(steps))})
+        return Fits(params, iterations=steps)
 
     return run
 

@@ -153,7 +153,7 @@ def prepare(case: Case) -> Callable[[], Fits]:
     def run() -> Fits:
         params = data.p0.copy()
         iterations = fit_all(x, data.y, params)
-        return Fits(params, None, {"iterations": float(np.mean(iterations))})
+        return Fits(params, iterations=iterations)
 
     return run
 
@@ -202,6 +202,6 @@ jacobian = njit(lambda p, x: j(x, {arguments}))
     def run() -> Fits:
         params = np.empty_like(data.p0)
         iterations = fit_all(data.x, data.y, data.p0, params)
-        return Fits(params, None, {"iterations": float(np.mean(iterations))})
+        return Fits(params, iterations=iterations)
 
     return run

@@ -21,7 +21,6 @@ def prepare(case: Case, **options: Any) -> Callable[[], Fits]:
         result = osculate.fit(
             case.workload.model, data.x, data.y, data.p0, threads=case.threads, dtype=dtype, **options
         )
-        facts = {"iterations": float(np.mean(result.iterations))} if hasattr(result, "iterations") else {}
-        return Fits(result.params, None, facts)
+        return Fits(result.params, iterations=result.iterations)
 
     return run

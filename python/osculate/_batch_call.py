@@ -239,8 +239,10 @@ class Call:
         return replace(self, options=options)._fit_some(result, where, [starts])
 
     def _rescue(self, result: FitResult) -> FitResult:
+        if self.options.rescue == 0:
+            return result
         where = np.nonzero(~result.success)
-        if self.options.rescue == 0 or len(where[0]) == 0:
+        if len(where[0]) == 0:
             return result
         index = np.ravel_multi_index(where, self.data.shape)
         given = self.starts(self, self.data.take(where), where)

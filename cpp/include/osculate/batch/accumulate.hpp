@@ -115,7 +115,7 @@ template <class S, int R, int C, bool diagonal, bool with_sums, int products = 0
 void square_block_of(const S* const* columns, int row, int column, std::ptrdiff_t n, S* gram, S* sums,
                      const Factor<S>* factors = nullptr) {
   constexpr int kept = R * C + (diagonal ? R * (R + 1) / 2 : 0) + (with_sums ? R : 0);
-  constexpr int packs_at_once = 2 * kept <= sum_registers ? 2 : 1;  // few sums wait for each other
+  constexpr int packs_at_once = 2 * kept <= sum_registers ? 2 : 1;  // a few sums alone wait for themselves
   for (int g = 0; g < packs<S>; g += packs_at_once) {
     Pack<S> acc[packs_at_once][R * C], own[packs_at_once][diagonal ? R * (R + 1) / 2 : 1],
         sum[packs_at_once][R];
@@ -171,7 +171,7 @@ void with_constant(int n, F&& f) {
 }
 
 /// The first `block` columns of `count` among themselves; where that is not all of them, what is computed on
-/// the way is kept. Of these columns the last `products` are.
+/// the way is kept. The last `products` of the block are products.
 template <class S, bool with_sums>
 void first_block(const S* const* columns, int block, int count, std::ptrdiff_t n, S* gram, S* sums,
                  S* residual, const S* data, const Factor<S>* factors, int products) {
@@ -193,7 +193,7 @@ void first_block(const S* const* columns, int block, int count, std::ptrdiff_t n
 }
 
 /// The gram rows [row, row + rows) up to the diagonal, in blocks of `square_block` columns, of which `row` is
-/// a multiple. Of these columns the last `products` are products; then rows are 2 at most.
+/// a multiple. The last `products` rows are products; where there are any, rows are 2 at most.
 template <class S, bool with_sums>
 void later_block(const S* const* columns, int row, int rows, std::ptrdiff_t n, S* gram, S* sums,
                  const Factor<S>* factors, int products) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -70,7 +71,9 @@ class Data:
 def read_data(x: Any, y: Any, sigma: Any, mask: Any, nan_policy: str, coordinates: int | None) -> Data:
     """Check and broadcast; `coordinates` is the model's number of them, None where it does not say."""
     hidden = None
-    if isinstance(y, np.ma.MaskedArray):
+    # NumPy imports numpy.ma when it is first named, which takes longer than a small fit: who has not done
+    # so has no masked array.
+    if "numpy.ma" in sys.modules and isinstance(y, np.ma.MaskedArray):
         hidden = None if y.mask is np.ma.nomask else np.ma.getmaskarray(y)
         y = y.data
     data = real_array(y, "y")

@@ -39,6 +39,12 @@ def test_import_brings_nothing_but_numpy():
     assert loaded == "[]\n"
 
 
+def test_fit_imports_nothing_when_it_is_called():
+    text = "osculate.fit(lambda x, a: a * x, [1.0, 2.0, 3.0], [[2.0, 4.0, 6.0]], (1.0,))"
+    new = "print(sorted(set(sys.modules) - before))"
+    assert python("-c", f"import sys, osculate; before = set(sys.modules); {text}; {new}") == "[]\n"
+
+
 def test_models_are_imported_where_they_are_first_used():
     text = "print('osculate.models' in sys.modules, osculate.models.gaussian, 'models' in dir(osculate))"
     shown = "<model gaussian(x, height, center, sigma, offset)>"

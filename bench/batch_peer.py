@@ -122,10 +122,8 @@ def serve(pipe: Connection, peer: Peer, threads: int) -> None:
         case = Case(BY_NAME[name], dtype, threads, fits, folder)
         runs[dtype] = function(case, **peer.options)
         timed(dtype)  # compiles, touches the memory
-        fits = last[dtype]
-        return fits.facts | (
-            {} if fits.iterations is None else {"iterations": float(np.mean(fits.iterations))}
-        )
+        facts, iterations = last[dtype].facts, last[dtype].iterations
+        return facts if iterations is None else {**facts, "iterations": float(np.mean(iterations))}
 
     def timed(dtype: str) -> float:
         last.pop(dtype, None)  # or the allocator could not reuse its memory

@@ -204,7 +204,7 @@ void later_block(const S* const* columns, int row, int rows, std::ptrdiff_t n, S
     for (int column = 0; column < row; column += square) {
       if (!together || column > 0)
         square_block_of<S, r, square, false, false>(columns, row, column, n, gram, nullptr);
-      else if constexpr (r <= 2)
+      else if constexpr (r <= 2)  // products, where columns with some may be more than one block
         with_constant<most_with_products <= whole_block ? 0 : r(), 0>(products, [&](auto p) {
           square_block_of<S, r, square, true, with_sums, p>(columns, row, 0, n, gram, sums, factors);
         });

@@ -153,10 +153,13 @@ def _coordinates(x: Any, y: NDArray[Any], wanted: int | None) -> tuple[tuple[NDA
         return float_rows(given), False, True
     if given.shape[1:] == y.shape and wanted in (None, given.shape[0]):
         return tuple(given), True, True
-    expected = "any number of" if wanted is None else str(wanted)
+    shapes = [f"({n},)", f"(D, {n})"]
+    if batch:
+        shapes += [f"{y.shape} (a row for each fit)", f"(D, {', '.join(map(str, y.shape))})"]
+    dimension = "any number D" if wanted is None else f"D = {wanted}"
     raise ValueError(
-        f"{WHO}: x must have shape ({n},), (D, {n}), {y.shape} (a row for each fit) or (D, *{y.shape}) "
-        f"for {expected} coordinates, got {given.shape}"
+        f"{WHO}: x must have shape {', '.join(shapes[:-1])} or {shapes[-1]} for {dimension} of coordinates "
+        f"as y has shape {y.shape}, got {given.shape}"
     )
 
 

@@ -40,6 +40,7 @@ REFUSALS: list[tuple[dict[str, Any], type[Exception], str, str]] = [
     ({"x": 1.0}, ValueError, "fit: x must have shape (20,)", "got ()"),
     ({"x": "time"}, TypeError, "fit: x must be an array of real numbers", "dtype"),
     ({"x": np.ones((7, 3, 20))}, ValueError, "fit: x must have shape", "got (7, 3, 20)"),
+    ({"x": Y, "y": X}, ValueError, "fit: x must have shape (20,) or (D, 20) for", "y has shape (20,)"),
     ({"p0": None}, ValueError, "fit: p0 is needed", NAMES),
     ({"p0": (1.0, 2.0)}, ValueError, SHAPE.format("p0"), "got (2,)"),
     ({"p0": np.ones((4, 3))}, ValueError, SHAPE.format("p0"), "or (3, 2, 3), got (4, 3)"),
